@@ -1,0 +1,25 @@
+/** The id of a block: BLAKE2b-256 of the stored bytes as 64 lower-case hex digits. */
+export type BlockId = string;
+
+/**
+ * Where blocks live. Every backend, and every wrapper around one, has these five methods and nothing else.
+ * A block is immutable: the same id always means the same bytes.
+ */
+export interface Store {
+  /** The address as a user may see it: never with a password or token. */
+  readonly address: string;
+  /** What this store can do; asking for the rest fails with `Failure('denied')`. */
+  readonly capabilities: { readonly write: boolean; readonly list: boolean; readonly delete: boolean };
+  /**
+   * The stored bytes.
+   * @throws Failure `not-found` when there is no such block, `unavailable` or `timeout` when the store does not answer.
+   */
+  get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Keeps a block. When this returns the block is whole under its name; storing it again is harmless. */
+  put(id: BlockId, blob: Uint8Array, signal?: AbortSignal): Promise<void>;
+  has(id: BlockId, signal?: AbortSignal): Promise<boolean>;
+  /** Every id in the store, in no particular order. */
+  list(signal?: AbortSignal): AsyncIterable<BlockId>;
+  /** Removes a block; fine when there is none. */
+  delete(id: BlockId, signal?: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,115 @@
+import { createReadStream } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { Failure } from '../base/errors.ts';
+
+/**
+ * The bytes of a regular file, readable when somebody wants them. A content never changes: two reads give the same
+ * bytes, or fail.
+ */
+export interface Content {
+  /** Length in bytes. */
+  readonly size: number;
+  /** SHA-256 as lower-case hex, where it is known without reading. */
+  readonly digest?: string;
+  /** The plain file that holds exactly these bytes, for readers that want to open it themselves. */
+  readonly file?: string;
+  /** All bytes at once. */
+  read(): Promise<Uint8Array>;
+  /** The bytes in order, in chunks of any size. */
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
+/** A content that is already in memory. */
+export function bytesContent(bytes: Uint8Array | string, digest?: string): Content {
+  const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  return {
+    size: data.length,
+    ...(digest !== undefined && { digest }),
+    read: async () => data,
+    async *chunks() {
+      if (data.length > 0) yield data;
+    },
+  };
+}
+
+/**
+ * A content that lies in a plain file.
+ * @throws Failure `corrupt` on reading when the file no longer has `size` bytes.
+ */
+export function fileContent(file: string, size: number, digest?: string): Content {
+  const changed = (found: number) =>
+    new Failure('corrupt', `${file} has ${found} bytes, expected ${size}`, {
+      hint: 'the file changed or was cut off; build again, or delete .zosbuilder/ if it lies there',
+    });
+  return {
+    size,
+    ...(digest !== undefined && { digest }),
+    file,
+    async read() {
+      const bytes = await readFile(file);
+      if (bytes.length !== size) throw changed(bytes.length);
+      return bytes;
+    },
+    async *chunks() {
+      let found = 0;
+      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+        found += chunk.length;
+        if (found > size) throw changed(found);
+        yield chunk;
+      }
+      if (found !== size) throw changed(found);
+    },
+  };
+}
+
+/** The bytes of a content in blocks of exactly `blockSize`, but for the last one. */
+export async function* blocksOf(content: Content, blockSize: number): AsyncIterable<Uint8Array> {
+  if (content.file !== undefined) {
+    yield* blocksOfFile(content, blockSize);
+    return;
+  }
+  let pending: Uint8Array[] = [];
+  let pendingSize = 0;
+  for await (const chunk of content.chunks()) {
+    let rest = chunk;
+    while (pendingSize + rest.length >= blockSize) {
+      const taken = blockSize - pendingSize;
+      yield pendingSize === 0
+        ? rest.subarray(0, taken)
+        : Buffer.concat([...pending, rest.subarray(0, taken)]);
+      pending = [];
+      pendingSize = 0;
+      rest = rest.subarray(taken);
+    }
+    if (rest.length > 0) {
+      pending.push(rest);
+      pendingSize += rest.length;
+    }
+  }
+  if (pendingSize > 0) yield pending.length === 1 ? pending[0]! : Buffer.concat(pending);
+}
+
+async function* blocksOfFile(content: Content, blockSize: number): AsyncIterable<Uint8Array> {
+  const handle = await open(content.file!, 'r');
+  try {
+    for (let offset = 0; offset < content.size; offset += blockSize) {
+      const block = Buffer.allocUnsafe(Math.min(blockSize, content.size - offset));
+      let filled = 0;
+      while (filled < block.length) {
+        const { bytesRead } = await handle.read(block, filled, block.length - filled, offset + filled);
+        if (bytesRead === 0)
+          throw new Failure(
+            'corrupt',
+            `${content.file} ends at ${offset + filled}, expected ${content.size} bytes`,
+            {
+              hint: 'the file changed while it was read; run the command again',
+            },
+          );
+        filled += bytesRead;
+      }
+      yield block;
+    }
+  } finally {
+    await handle.close();
+  }
+}

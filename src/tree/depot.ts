@@ -1,0 +1,91 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sha256 } from '../base/digest.ts';
+import { Failure } from '../base/errors.ts';
+import { readTextIfPresent, writeAtomic } from '../base/files.ts';
+import { type Content, fileContent } from './content.ts';
+import { contentDigest, dumpTree, parseTreeDump } from './dump.ts';
+import type { Entry, Tree } from './tree.ts';
+
+/**
+ * Keeps trees on disk between runs: file contents by SHA-256 under `objects/`, the text form of each tree by its own
+ * digest under `trees/`. Safe to delete: everything in it can be made again.
+ */
+export class Depot {
+  readonly #objects: string;
+  readonly #trees: string;
+
+  constructor(directory: string) {
+    this.#objects = join(directory, 'objects');
+    this.#trees = join(directory, 'trees');
+  }
+
+  /** The object file of a digest. */
+  #objectPath(digest: string): string {
+    return join(this.#objects, digest.slice(0, 2), digest);
+  }
+
+  /** Keeps the bytes of one content; gives back the same bytes as a file of the depot. */
+  async keep(content: Content): Promise<Content> {
+    const digest = await contentDigest(content);
+    const path = this.#objectPath(digest);
+    const present = await stat(path).catch(() => undefined);
+    // Not synced: a torn object shows by its size when it is read, and is made again.
+    if (present?.size !== content.size) await writeAtomic(path, content.chunks(), { sync: false });
+    return fileContent(path, content.size, digest);
+  }
+
+  /** Keeps a tree with all its contents; returns its digest. */
+  async save(tree: Tree): Promise<string> {
+    const text = await dumpTree(tree);
+    const contents: Content[] = [];
+    for (const [, entry] of tree)
+      if (entry.kind === 'file' && entry.content.size > 0) contents.push(entry.content);
+    await inParallel(contents, 8, (content) => this.keep(content));
+    const digest = sha256(text);
+    await writeAtomic(join(this.#trees, digest), text);
+    return digest;
+  }
+
+  /**
+   * The tree of a digest.
+   * @throws Failure `not-found` when it is not kept (any more).
+   */
+  async load(digest: string): Promise<Tree> {
+    const text = await readTextIfPresent(join(this.#trees, digest));
+    if (text === undefined || sha256(text) !== digest)
+      throw new Failure('not-found', `tree ${digest.slice(0, 12)} is not in the depot`, {
+        hint: 'build again',
+      });
+    return parseTreeDump(text, (sha, size) => fileContent(this.#objectPath(sha), size, sha));
+  }
+
+  /** Whether a tree is kept whole: its text form, and every object with its right size. */
+  async has(digest: string): Promise<boolean> {
+    try {
+      const tree = await this.load(digest);
+      const files = [...tree].map(([, entry]) => entry).filter((entry: Entry) => entry.kind === 'file');
+      await inParallel(files, 32, async ({ content }) => {
+        if (content.file !== undefined && (await stat(content.file)).size !== content.size)
+          throw new Error('torn');
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Runs `work` on every item, at most `width` at a time; rejects with the first failure. */
+async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: Math.min(width, items.length) }, async () => {
+      while (next < items.length) await work(items[next++]!);
+    }),
+  );
+}
