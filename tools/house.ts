@@ -19,6 +19,7 @@ const sameFloor: Readonly<Record<string, readonly string[]>> = {
   archive: ['base'],
   flist: ['store'],
   boot: ['node'],
+  build: ['hub'],
 };
 
 const floorOf = (room: string) => floors.findIndex((rooms) => rooms.includes(room));

@@ -23,3 +23,11 @@ export interface Store {
   /** Removes a block; fine when there is none. */
   delete(id: BlockId, signal?: AbortSignal): Promise<void>;
 }
+
+/** Whether a name is the id of a block: 64 lower-case hex digits. */
+export function isBlockId(name: string): name is BlockId {
+  return /^[0-9a-f]{64}$/.test(name);
+}
+
+/** More bytes than any stored block has: 512 KiB that snappy could not compress, its overhead, and the cipher's tag. */
+export const storedBlockLimit = 1 << 20;

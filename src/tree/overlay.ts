@@ -1,16 +1,27 @@
 import { Failure } from '../base/errors.ts';
+import { nameHardLinks } from './hard-links.ts';
 import { type Entry, nameOf, parentOf, Tree } from './tree.ts';
 
 /**
  * Lays `upper` over `lower`. Files of `upper` replace those of `lower`; a directory that both have takes the metadata of
  * `upper`. Where `lower` has a symbolic link to a directory and `upper` a directory of that name, the children go to the
  * link's target, as dpkg and tar do it: that is how `/bin/x` lands in `/usr/bin` of a merged-/usr tree.
+ * Hard-link groups of different trees stay apart, whatever they are called.
  * @throws Failure `conflict` when a file would replace a non-empty directory or the reverse.
  */
 export function overlay(lower: Tree, ...uppers: readonly Tree[]): Tree {
-  let entries = new Map<string, Entry>(lower);
-  for (const upper of uppers) entries = overlayOne(entries, upper);
-  return Tree.from(entries);
+  let entries = new Map(ownGroups(lower, 0));
+  for (const [index, upper] of uppers.entries()) entries = overlayOne(entries, ownGroups(upper, index + 1));
+  return nameHardLinks(Tree.from(entries));
+}
+
+/** The tree with names of hard-link groups that no other layer has. */
+function ownGroups(tree: Tree, layer: number): Tree {
+  return tree.map((_path, entry) =>
+    entry.kind === 'file' && entry.hardLink !== undefined
+      ? { ...entry, hardLink: `${layer}:${entry.hardLink}` }
+      : entry,
+  );
 }
 
 function overlayOne(lower: ReadonlyMap<string, Entry>, upper: Tree): Map<string, Entry> {

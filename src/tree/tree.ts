@@ -133,6 +133,11 @@ export class Tree implements Iterable<readonly [string, Entry]> {
     return total;
   }
 
+  /** This tree with these entries added, or put in the place of those of the same path. */
+  with(entries: Iterable<readonly [string, Entry]>): Tree {
+    return Tree.from([...this.#entries, ...entries]);
+  }
+
   /** The entries for which `keep` holds, with the directories above them. The root stays. */
   select(keep: (path: string, entry: Entry) => boolean): Tree {
     const kept = new Map<string, Entry>([['', this.root]]);

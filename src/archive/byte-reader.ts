@@ -1,0 +1,84 @@
+import { Failure } from '../base/errors.ts';
+
+/** Takes the bytes of a source in pieces of wanted sizes. Holds no more than the source's own chunks. */
+export class ByteReader {
+  /** What is read, for messages. */
+  readonly name: string;
+  readonly #source: AsyncIterator<Uint8Array>;
+  /** Bytes that came from the source and were not taken yet. */
+  #chunks: Uint8Array[] = [];
+  #buffered = 0;
+  #offset = 0;
+
+  constructor(source: AsyncIterable<Uint8Array> | Uint8Array, name: string) {
+    this.#source = (source instanceof Uint8Array ? one(source) : source)[Symbol.asyncIterator]();
+    this.name = name;
+  }
+
+  /** Number of bytes taken so far. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Whether every byte was taken. */
+  async atEnd(): Promise<boolean> {
+    return !(await this.#fill(1));
+  }
+
+  /** The next `size` bytes, or fewer at the end, which stay to be read. */
+  async peek(size: number): Promise<Uint8Array> {
+    await this.#fill(size);
+    return this.#joined().subarray(0, size);
+  }
+
+  /**
+   * Exactly the next `size` bytes. They may be a view into a chunk of the source.
+   * @throws Failure `corrupt` when the source ends before.
+   */
+  async read(size: number): Promise<Uint8Array> {
+    if (!(await this.#fill(size)))
+      throw new Failure('corrupt', `${this.name} is cut off at byte ${this.#offset + this.#buffered}`, {
+        hint: 'get the file again',
+      });
+    this.#offset += size;
+    this.#buffered -= size;
+    const first = this.#chunks[0];
+    if (first !== undefined && first.length > size) {
+      this.#chunks[0] = first.subarray(size);
+      return first.subarray(0, size);
+    }
+    const taken = this.#joined();
+    this.#chunks = taken.length > size ? [taken.subarray(size)] : [];
+    return taken.subarray(0, size);
+  }
+
+  /** Every byte not taken yet, in the chunks of the source. */
+  async *rest(): AsyncIterable<Uint8Array> {
+    while (await this.#fill(1)) yield await this.read(this.#buffered);
+  }
+
+  /** Tells the source that no more bytes are wanted. */
+  async close(): Promise<void> {
+    await this.#source.return?.();
+  }
+
+  #joined(): Uint8Array {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0]!;
+  }
+
+  async #fill(size: number): Promise<boolean> {
+    while (this.#buffered < size) {
+      const next = await this.#source.next();
+      if (next.done) return false;
+      if (next.value.length === 0) continue;
+      this.#chunks.push(next.value);
+      this.#buffered += next.value.length;
+    }
+    return true;
+  }
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

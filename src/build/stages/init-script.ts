@@ -1,0 +1,22 @@
+import { Failure } from '../../base/errors.ts';
+import { textEntry } from '../../image/entries.ts';
+import { Tree } from '../../tree/tree.ts';
+import { file, type Stage } from '../stage.ts';
+
+export const initScript: Stage = {
+  name: 'init_script',
+  summary: 'config/init as /init',
+  module: import.meta.filename,
+  inputs: (recipe) => ({ 'config/init': file(recipe.path('init')) }),
+  async run(access) {
+    const text = await access.text('config/init');
+    if (!text.startsWith('#!'))
+      throw new Failure('config', `${access.path('config/init')}:1: /init must begin with #!`, {
+        hint: 'the kernel starts it as a program; for a shell script: #!/bin/sh',
+      });
+    return {
+      trees: { files: Tree.from([['init', textEntry(text, 0o755)]]) },
+      note: `${text.split('\n').length - 1} lines`,
+    };
+  },
+};

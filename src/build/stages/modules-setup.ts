@@ -1,0 +1,46 @@
+import { textEntry } from '../../image/entries.ts';
+import { closureOf } from '../../kernel/closure.ts';
+import { ModuleIndex } from '../../kernel/module-index.ts';
+import { parseModulesConf } from '../../kernel/modules-conf.ts';
+import { Tree } from '../../tree/tree.ts';
+import { firmwareTag, flistNames } from '../flist-names.ts';
+import { file, output, type Stage, value } from '../stage.ts';
+import type { KernelValue } from './kernel-modules.ts';
+
+export const modulesSetup: Stage = {
+  name: 'modules_setup',
+  summary: 'the closure of modules.conf, the order of stage1, the names of the flists',
+  module: import.meta.filename,
+  inputs: (recipe) => ({
+    'config/modules.conf': file(recipe.path('modules.conf')),
+    modules: output('kernel_modules', 'modules'),
+    kernel: output('kernel_modules', 'kernel'),
+    suite: output('base_configure', 'suite'),
+    'image.yaml flists': value(recipe.values.flists),
+    FIRMWARE_TAG: value(process.env['FIRMWARE_TAG'] ?? null),
+  }),
+  async run(access) {
+    const kernel = await access.value<KernelValue>('kernel');
+    const flists = await access.value<{ firmware_tag: string; base_url: string }>('image.yaml flists');
+    const wanted = parseModulesConf(await access.text('config/modules.conf'), 'config/modules.conf');
+    const all = (await access.tree('modules')).subtree(`usr/lib/modules/${kernel.release}`);
+    const closure = closureOf(wanted, await ModuleIndex.read(all));
+    const stage1 = closure.modules.filter(({ stage }) => stage === 'stage1');
+    const names = flistNames(
+      kernel.release,
+      firmwareTag(flists.firmware_tag, await access.value<string>('suite')),
+    );
+    const settings = [`MODULES_FLIST=${names.modules}`, `FIRMWARE_FLIST=${names.firmware}`];
+    if (flists.base_url !== '') settings.push(`FLISTS_BASE_URL=${flists.base_url}`);
+    return {
+      trees: {
+        files: Tree.from([
+          ['etc/modules.stage1', textEntry(stage1.map(({ name }) => `${name}\n`).join(''))],
+          ['etc/zero-os-flists', textEntry(`${settings.join('\n')}\n`)],
+        ]),
+      },
+      values: { closure },
+      note: `${wanted.length} wanted: ${closure.modules.length} modules (${stage1.length} in stage1), ${closure.builtins.length} built in`,
+    };
+  },
+};

@@ -1,0 +1,81 @@
+import { Command, CommanderError } from 'commander';
+import { describeError, Failure } from '../base/errors.ts';
+import { type Reporter, silent, streamReporter } from '../base/progress.ts';
+
+/** One verb of a face: what the help says of it, and the module that defines its arguments and action. */
+export interface Verb {
+  readonly summary: string;
+  readonly load: () => Promise<{ default: (command: Command) => void }>;
+}
+
+export interface Face {
+  readonly name: string;
+  readonly description: string;
+  readonly version: string;
+  readonly verbs: Readonly<Record<string, Verb>>;
+}
+
+/** The options that every verb has, read by `reporterOf` and by the error printer. */
+export interface CommonOptions {
+  readonly quiet?: boolean;
+  readonly debug?: boolean;
+}
+
+/** Exit codes of both faces: done, failed, and a command line that makes no sense. */
+export const exitCode = { done: 0, failed: 1, usage: 2 } as const;
+
+/**
+ * Runs a face on the command line of this process: loads the one verb that is asked for, runs it, prints what it throws
+ * as `error:` and `hint:` lines on standard error, and sets the exit code.
+ */
+export async function runFace(face: Face, argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+  // A reader that stops early (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  const asked = argv.find((argument) => !argument.startsWith('-'));
+  const program = withCommonOptions(
+    new Command(face.name)
+      .description(face.description)
+      .version(face.version, '-V, --version')
+      .exitOverride(),
+  );
+  if (asked !== undefined && !face.verbs[asked] && asked !== 'help') suggest(program);
+  for (const [name, verb] of Object.entries(face.verbs)) {
+    const command = withCommonOptions(program.command(name).summary(verb.summary).description(verb.summary));
+    if (name === asked) (await verb.load()).default(command);
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error, argv.includes('--debug'));
+  }
+}
+
+function withCommonOptions(command: Command): Command {
+  return command
+    .option('-q, --quiet', 'print results only, no progress')
+    .option('--debug', 'print the whole cause of an error')
+    .showSuggestionAfterError(true)
+    .configureHelp({ sortSubcommands: false });
+}
+
+function suggest(program: Command): void {
+  program.showHelpAfterError(`run '${program.name()} --help' for the verbs`);
+}
+
+function report(error: unknown, debug: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+  console.error(`error: ${describeError(error)}`);
+  if (error instanceof Failure && error.hint !== undefined) console.error(`hint: ${error.hint}`);
+  if (debug) console.error(error);
+  return error instanceof Failure && error.kind === 'usage' ? exitCode.usage : exitCode.failed;
+}
+
+/** Where a verb reports its progress: standard error, so that results on standard output can be piped. */
+export function reporterOf(options: CommonOptions): Reporter {
+  return options.quiet ? silent : streamReporter(process.stderr);
+}
+
+/** Prints a result for machines. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runFace } from './face.ts';
+
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  version: string;
+};
+
+await runFace({
+  name: 'rfs',
+  description: 'Packs directories into flists, mounts them and shows what is in them.',
+  version,
+  verbs: {
+    mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
+    pack: { summary: 'pack a directory into a flist and a store', load: () => import('./rfs/pack.ts') },
+    unpack: { summary: 'write the files of a flist into a directory', load: () => import('./rfs/unpack.ts') },
+    flist: { summary: 'show what is in a flist', load: () => import('./rfs/flist.ts') },
+    config: {
+      summary: 'list and change the tags and stores of a flist',
+      load: () => import('./rfs/config.ts'),
+    },
+  },
+});

@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { isDaemon, startAsDaemon, startDaemon } from '../../mount/daemon.ts';
+import { mountFlist } from '../../mount/mount-flist.ts';
+import { serveUntilUnmounted } from '../../mount/serve.ts';
+import { openRoutes } from '../../store/open.ts';
+import { parseRoute } from '../../store/route.ts';
+
+interface MountOptions {
+  readonly meta: string;
+  readonly cache: string;
+  readonly daemon?: boolean;
+  readonly log?: string;
+  readonly store?: readonly string[];
+}
+
+export default function define(command: Command): void {
+  command
+    .description('mount a flist read-only; its files are fetched when they are read')
+    .argument('<target>', 'an existing directory')
+    .requiredOption('-m, --meta <file>', 'the flist')
+    .option('-c, --cache <directory>', 'where fetched blocks are kept; may be shared by mounts', '/tmp/cache')
+    .option('-d, --daemon', 'return when the mount answers, and go on in the background')
+    .option('-l, --log <file>', "the daemon's log, emptied first")
+    .option(
+      '-s, --store <[xx-yy=]url>',
+      'read from here in place of the stores that the flist names (repeatable)',
+      (url: string, all: readonly string[] = []) => [...all, url],
+    )
+    .action(async (target: string, options: MountOptions) => {
+      if (options.daemon && !isDaemon()) await startDaemon(options);
+      else await mount(target, options);
+    });
+}
+
+async function mount(target: string, { meta, cache, store: specs }: MountOptions): Promise<void> {
+  const mounted = await startAsDaemon(async () =>
+    mountFlist({
+      manifest: meta,
+      mountpoint: target,
+      cache,
+      ...(specs && { store: await openRoutes(specs.map(parseRoute)) }),
+    }),
+  );
+  await serveUntilUnmounted(mounted, console.error);
+}

@@ -1,0 +1,78 @@
+import { Failure } from '../base/errors.ts';
+import type { Store } from '../store/store.ts';
+import type { Content } from '../tree/content.ts';
+import { type Entry, Tree } from '../tree/tree.ts';
+import { type BlockRef, blockSize, decodeBlock, initBlockCodec } from './block-codec.ts';
+import { type Inode, kindOfMode, splitDevice } from './inode.ts';
+import type { Manifest } from './manifest.ts';
+import { walkManifest } from './walk.ts';
+
+/** Gives the plain bytes of a block, checked, and exactly `plainSize` of them. */
+export type BlockReader = (ref: BlockRef, plainSize: number) => Promise<Uint8Array>;
+
+/** Reads every block from the store. */
+export function storeReader(store: Store): BlockReader {
+  return async (ref, plainSize) => {
+    await initBlockCodec();
+    return decodeBlock(await store.get(ref.id), ref, plainSize);
+  };
+}
+
+/**
+ * A manifest as a tree. Contents are read from the blocks when somebody wants them; each block is checked, and a read that
+ * fails says which file it was for.
+ */
+export function treeOfManifest(manifest: Manifest, readBlock: BlockReader): Tree {
+  const entries: [string, Entry][] = [];
+  for (const { path, inode } of walkManifest(manifest))
+    entries.push([path, entryOf(path, inode, manifest.blocks.get(inode.ino) ?? [], readBlock)]);
+  return Tree.from(entries);
+}
+
+function entryOf(path: string, inode: Inode, refs: readonly BlockRef[], readBlock: BlockReader): Entry {
+  const { uid, gid, mtime } = inode;
+  const metadata = { mode: inode.mode & 0o7777, uid, gid, mtime };
+  const kind = kindOfMode(inode.mode)!;
+  switch (kind) {
+    case 'file':
+      return { kind, ...metadata, content: blockContent(path, inode.size, refs, readBlock) };
+    case 'symlink':
+      return { kind, ...metadata, target: inode.target! };
+    case 'character':
+    case 'block':
+      return { kind, ...metadata, ...splitDevice(inode.rdev) };
+    default:
+      return { kind, ...metadata };
+  }
+}
+
+function blockContent(
+  path: string,
+  size: number,
+  refs: readonly BlockRef[],
+  readBlock: BlockReader,
+): Content {
+  async function* chunks() {
+    for (const [index, ref] of refs.entries()) {
+      try {
+        yield await readBlock(ref, Math.min(blockSize, size - index * blockSize));
+      } catch (error) {
+        throw unreadable(path, error);
+      }
+    }
+  }
+  async function read() {
+    const whole: Uint8Array[] = [];
+    for await (const chunk of chunks()) whole.push(chunk);
+    return Buffer.concat(whole);
+  }
+  return { size, chunks, read };
+}
+
+function unreadable(path: string, cause: unknown): unknown {
+  if (!(cause instanceof Failure)) return cause;
+  return new Failure(cause.kind, `cannot read ${path}`, {
+    cause,
+    ...(cause.hint !== undefined && { hint: cause.hint }),
+  });
+}

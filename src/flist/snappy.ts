@@ -1,0 +1,83 @@
+import { Failure } from '../base/errors.ts';
+
+/** The two low bits of an element's first byte. */
+const literal = 0;
+const copyNear = 1;
+const copyFar = 2;
+
+/**
+ * Decodes a raw snappy stream (snappy's format_description.txt): a little-endian varint with the plain length, then
+ * literals and back references. Plain TypeScript, so that the booted node reads blocks without a native addon.
+ * @param limit most plain bytes that the stream may announce.
+ * @throws Failure `corrupt` for every stream that is not whole and well formed.
+ */
+export function snappyDecode(input: Uint8Array, limit: number): Uint8Array {
+  const { size, at: start } = plainSize(input);
+  if (size > limit) throw malformed(`it announces ${size} bytes, more than the ${limit} allowed`);
+  const output = Buffer.allocUnsafeSlow(size);
+  let at = start;
+  let end = 0;
+  while (at < input.length) {
+    const tag = input[at++]!;
+    if ((tag & 3) === literal) {
+      let length = (tag >>> 2) + 1;
+      if (length > 60) {
+        const width = length - 60;
+        if (at + width > input.length) throw malformed('a literal ends early');
+        length = littleEndian(input, at, width) + 1;
+        at += width;
+      }
+      if (length > input.length - at) throw malformed('a literal ends early');
+      if (length > size - end) throw malformed('it holds more bytes than it announces');
+      copyLiteral(input, at, output, end, length);
+      at += length;
+      end += length;
+    } else {
+      const width = (tag & 3) === copyNear ? 1 : (tag & 3) === copyFar ? 2 : 4;
+      if (at + width > input.length) throw malformed('a back reference ends early');
+      const low = littleEndian(input, at, width);
+      const offset = width === 1 ? ((tag >>> 5) << 8) | low : low;
+      const length = width === 1 ? ((tag >>> 2) & 7) + 4 : (tag >>> 2) + 1;
+      at += width;
+      if (offset === 0 || offset > end) throw malformed('a back reference points outside');
+      if (length > size - end) throw malformed('it holds more bytes than it announces');
+      copyBack(output, end, offset, length);
+      end += length;
+    }
+  }
+  if (end !== size) throw malformed(`it holds ${end} bytes and announces ${size}`);
+  return output;
+}
+
+function plainSize(input: Uint8Array): { size: number; at: number } {
+  let size = 0;
+  for (let at = 0; at < 5 && at < input.length; at++) {
+    const byte = input[at]!;
+    size += (byte & 0x7f) * 2 ** (7 * at);
+    if (byte < 0x80) {
+      if (size > 0xffffffff) break;
+      return { size, at: at + 1 };
+    }
+  }
+  throw malformed('its length is not readable');
+}
+
+function littleEndian(input: Uint8Array, at: number, width: number): number {
+  let value = 0;
+  for (let i = width - 1; i >= 0; i--) value = value * 256 + input[at + i]!;
+  return value;
+}
+
+function copyLiteral(input: Uint8Array, from: number, output: Uint8Array, to: number, length: number): void {
+  if (length > 64) output.set(input.subarray(from, from + length), to);
+  else for (let i = 0; i < length; i++) output[to + i] = input[from + i]!;
+}
+
+/** Byte by byte, because a back reference may overlap what it writes; it is at most 64 bytes long. */
+function copyBack(output: Uint8Array, end: number, offset: number, length: number): void {
+  for (let i = end; i < end + length; i++) output[i] = output[i - offset]!;
+}
+
+function malformed(why: string): Failure {
+  return new Failure('corrupt', `the snappy stream is malformed: ${why}`);
+}

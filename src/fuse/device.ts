@@ -1,0 +1,69 @@
+import { openSync, readSync, writevSync } from 'node:fs';
+import { FuseError } from './fuse-error.ts';
+import type { Errno } from './protocol.ts';
+import { encodeHeader } from './reply.ts';
+
+const devicePath = '/dev/fuse';
+
+/**
+ * Opens a new connection to the FUSE driver of the kernel; mounting (`mountDevice`) gives it a filesystem.
+ * @throws FuseError `unavailable` when the kernel has no FUSE, `denied` when the device may not be opened.
+ */
+export function openDevice(): number {
+  try {
+    return openSync(devicePath, 'r+');
+  } catch (cause) {
+    const denied = codeOf(cause) === 'EACCES' || codeOf(cause) === 'EPERM';
+    throw new FuseError(denied ? 'denied' : 'unavailable', `no FUSE: cannot open ${devicePath}`, {
+      cause,
+      hint: denied
+        ? `run as root, or give this user and container the device ${devicePath}`
+        : `load the module (modprobe fuse), or start the container with --device ${devicePath}`,
+    });
+  }
+}
+
+/** What one read of the device gave: the length of a request, or why there is none. */
+export type Received = number | 'unmounted' | 'not-mounted-yet';
+
+/** Waits for the next request and reads it into `buffer` (at least 8 KiB, `FUSE_MIN_READ_BUFFER`). Blocks the thread. */
+export function receive(fd: number, buffer: Buffer): Received {
+  for (;;) {
+    try {
+      return readSync(fd, buffer);
+    } catch (error) {
+      switch (codeOf(error)) {
+        case 'EINTR':
+        case 'EAGAIN':
+        case 'ENOENT': // the request was interrupted before it could be read
+          continue;
+        case 'ENODEV':
+        case 'ECONNABORTED':
+          return 'unmounted';
+        case 'EPERM':
+          return 'not-mounted-yet';
+        default:
+          throw error;
+      }
+    }
+  }
+}
+
+/**
+ * Answers a request: with an error number, or with the bytes of a body in pieces. May be called from any thread of the
+ * process that has the device open. A request that nobody waits for any more is no error.
+ */
+export function sendReply(fd: number, unique: bigint, answer: Errno | readonly Uint8Array[]): void {
+  const body = typeof answer === 'number' ? [] : answer;
+  const size = body.reduce((sum, piece) => sum + piece.length, 0);
+  try {
+    writevSync(fd, [encodeHeader(unique, typeof answer === 'number' ? answer : 0, size), ...body]);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'ECONNABORTED') throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
+}

@@ -1,0 +1,146 @@
+import { constants } from 'node:os';
+import type { PlainBlock } from '../cache/block-files.ts';
+import { blockSize } from '../flist/block-codec.ts';
+import { type Errno, largestRead } from '../fuse/protocol.ts';
+import { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
+import { type Filesystem, later } from '../fuse/session.ts';
+import { directoryType } from './inode-columns.ts';
+import type { InodeTable } from './inode-table.ts';
+
+const { EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } = constants.errno;
+
+const regularType = 0o100000;
+const symlinkType = 0o120000;
+const statfsBlockSize = 4096;
+const nameLimit = 255;
+
+const dot = Buffer.from('.');
+const dotDot = Buffer.from('..');
+
+/** Bytes `start` to `end` of a block: a part of what a READ asks for. */
+export interface BlockRange {
+  readonly block: PlainBlock;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface BlockAccess {
+  /** Fills `target` with the bytes of a range when they can be had without waiting; false when not. */
+  readCached(target: Uint8Array, range: BlockRange): boolean;
+  /** Takes over the reply to request `unique`, whose body is all these ranges in order. */
+  fetch(unique: bigint, ranges: readonly BlockRange[]): void;
+}
+
+/** A flist as a filesystem: names and attributes from the table, contents from its blocks. */
+export class FlistFilesystem implements Filesystem {
+  readonly #table: InodeTable;
+  readonly #blocks: BlockAccess;
+  readonly #statfs: Statfs;
+  /** Holds the body of one READ: each is answered before the next is received. */
+  readonly #replyBuffer = Buffer.allocUnsafeSlow(largestRead);
+
+  constructor(table: InodeTable, blocks: BlockAccess) {
+    this.#table = table;
+    this.#blocks = blocks;
+    this.#statfs = {
+      blocks: Math.ceil(table.totalSize() / statfsBlockSize),
+      bfree: 0,
+      bavail: 0,
+      files: table.count,
+      ffree: 0,
+      bsize: statfsBlockSize,
+      namelen: nameLimit,
+    };
+  }
+
+  lookup(directory: number, name: Uint8Array): Entry | Errno {
+    const errno = this.#notDirectory(directory);
+    if (errno !== undefined) return errno;
+    const node = this.#table.child(directory, name);
+    return node === undefined ? noEntry : { node, attributes: this.#table.attributes(node) };
+  }
+
+  getattr(node: number): Attributes | Errno {
+    return this.#table.has(node) ? this.#table.attributes(node) : ENOENT;
+  }
+
+  readlink(node: number): Uint8Array | Errno {
+    if (!this.#table.has(node)) return ENOENT;
+    return this.#table.type(node) === symlinkType ? this.#table.target(node) : EINVAL;
+  }
+
+  /** Offset 0 is `.`, 1 is `..`, 2 the first child, and so on. */
+  readdir(directory: number, offset: number, add: (entry: DirectoryEntry) => boolean): Errno | undefined {
+    const errno = this.#notDirectory(directory);
+    if (errno !== undefined) return errno;
+    const { first, end } = this.#table.children(directory);
+    for (let place = offset; place < end - first + 2; place++)
+      if (!add(this.#directoryEntry(directory, first, place))) break;
+    return undefined;
+  }
+
+  read(
+    node: number,
+    offset: number,
+    size: number,
+    unique: bigint,
+  ): readonly Uint8Array[] | Errno | typeof later {
+    if (!this.#table.has(node)) return ENOENT;
+    const type = this.#table.type(node);
+    if (type !== regularType) return type === directoryType ? EISDIR : EINVAL;
+    const ranges = this.#ranges(node, offset, size);
+    if (ranges === undefined) return EIO;
+    const bytes = this.#readCached(ranges);
+    if (bytes !== undefined) return [bytes];
+    this.#blocks.fetch(unique, ranges);
+    return later;
+  }
+
+  statfs(): Statfs {
+    return this.#statfs;
+  }
+
+  #notDirectory(node: number): Errno | undefined {
+    if (!this.#table.has(node)) return ENOENT;
+    return this.#table.type(node) === directoryType ? undefined : ENOTDIR;
+  }
+
+  #directoryEntry(directory: number, firstChild: number, place: number): DirectoryEntry {
+    const next = place + 1;
+    if (place >= 2) {
+      const node = firstChild + place - 2;
+      return { name: this.#table.name(node), node, attributes: this.#table.attributes(node), next };
+    }
+    // Node 0: a listing gives the kernel no reference to these two.
+    const node = place === 0 ? directory : this.#table.parent(directory);
+    return { name: place === 0 ? dot : dotDot, node: 0, attributes: this.#table.attributes(node), next };
+  }
+
+  #readCached(ranges: readonly BlockRange[]): Uint8Array | undefined {
+    let filled = 0;
+    for (const range of ranges) {
+      const end = filled + range.end - range.start;
+      if (!this.#blocks.readCached(this.#replyBuffer.subarray(filled, end), range)) return undefined;
+      filled = end;
+    }
+    return this.#replyBuffer.subarray(0, filled);
+  }
+
+  /** The parts of blocks that make up these bytes of a file; undefined when the manifest has too few blocks for it. */
+  #ranges(node: number, offset: number, size: number): BlockRange[] | undefined {
+    const fileSize = this.#table.size(node);
+    const end = Math.min(offset + size, fileSize);
+    const ranges: BlockRange[] = [];
+    for (let at = offset; at < end; ) {
+      const index = Math.floor(at / blockSize);
+      const ref = this.#table.block(node, index);
+      if (ref === undefined) return undefined;
+      const blockStart = index * blockSize;
+      const plainSize = Math.min(blockSize, fileSize - blockStart);
+      const rangeEnd = Math.min(end - blockStart, plainSize);
+      ranges.push({ block: { ...ref, size: plainSize }, start: at - blockStart, end: rangeEnd });
+      at = blockStart + rangeEnd;
+    }
+    return ranges;
+  }
+}

@@ -1,0 +1,59 @@
+import { BlockCache } from '../cache/block-cache.ts';
+import { BlockFiles } from '../cache/block-files.ts';
+import { blockKey, initBlockCodec } from '../flist/block-codec.ts';
+import { readManifest } from '../flist/manifest.ts';
+import { openRoutes } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
+import { BlockSource } from './block-source.ts';
+import { columnsOf } from './inode-columns.ts';
+import { MountServer } from './mount-server.ts';
+
+export interface MountFlistOptions {
+  /** The `.fl` file. */
+  readonly manifest: string;
+  /** An existing directory. */
+  readonly mountpoint: string;
+  /** The directory of the block cache, made when something is kept; may be shared with other mounts and with rfs. */
+  readonly cache: string;
+  /** Where the blocks are, in place of the manifest's routes. */
+  readonly store?: Store;
+  /** The file that the worker starts from, when this code is bundled: it must import `worker.ts` when it is no main thread. */
+  readonly worker?: URL;
+  /** Milliseconds that the store has to answer for a block; 30,000 by default. */
+  readonly deadline?: number;
+  /** Where lines about damage and a store that does not answer go; standard error by default. */
+  readonly log?: (line: string) => void;
+}
+
+export interface MountedFlist {
+  /** The real path of the directory. */
+  readonly mountpoint: string;
+  /** Settles when the mount has ended, whoever ended it; rejects when its server broke down. */
+  readonly done: Promise<void>;
+  /** Takes the mount off its directory. When it is in use, it goes on for its users and `done` waits for them. */
+  unmount(): Promise<void>;
+}
+
+/**
+ * Mounts a flist read-only on a directory, as root. Blocks are fetched when they are read and kept in the cache. This
+ * process serves the mount: it must not use the mounted files with blocking calls itself.
+ * @returns when the mount answers.
+ * @throws Failure for a manifest that cannot be read, a store that cannot be opened, no FUSE, a directory in use.
+ */
+export async function mountFlist(options: MountFlistOptions): Promise<MountedFlist> {
+  await initBlockCodec();
+  const manifest = await readManifest(options.manifest);
+  const store = options.store ?? (await openRoutes([...manifest.routes]));
+  const log = options.log ?? ((line: string) => console.error(line));
+  const cache = new BlockCache(new BlockFiles(options.cache, blockKey), { warn: log });
+  const blocks = new BlockSource({ store, cache, deadline: options.deadline ?? 30_000, log });
+  const server = new MountServer({
+    inodes: columnsOf(manifest),
+    blocks,
+    cache: options.cache,
+    worker: options.worker ?? new URL('./worker.ts', import.meta.url),
+    log,
+  });
+  const mountpoint = await server.mount(options.mountpoint);
+  return { mountpoint, done: server.done, unmount: () => server.unmount() };
+}

@@ -1,0 +1,160 @@
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { describeError, Failure } from '../base/errors.ts';
+import { openDevice, sendReply } from '../fuse/device.ts';
+import { FuseError } from '../fuse/fuse-error.ts';
+import { mountDevice, unmount } from '../fuse/mount-point.ts';
+import { findMount } from '../fuse/mount-table.ts';
+import type { Errno } from '../fuse/protocol.ts';
+import type { BlockSource } from './block-source.ts';
+import type { BlockRange } from './filesystem.ts';
+import type { InodeColumns } from './inode-columns.ts';
+import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
+
+export interface MountServerOptions {
+  readonly inodes: InodeColumns;
+  readonly blocks: BlockSource;
+  /** The directory of the block cache, for the worker. */
+  readonly cache: string;
+  readonly worker: URL;
+  readonly log: (line: string) => void;
+}
+
+/** As rfs mounts, so that Zero-OS recognises it: type `fuse.g8ufs`, and the source is the pid of the server. */
+const subtype = 'g8ufs';
+const source = String(process.pid);
+const mountOptions = ['ro', 'nodev', 'allow_other', 'default_permissions'];
+
+/** One connection to the kernel: the device, the worker that serves it, and the replies that must wait for blocks. */
+export class MountServer {
+  /** Settles when nobody uses the mount any more and everything of it is cleaned up. */
+  readonly done: Promise<void>;
+  readonly #options: MountServerOptions;
+  readonly #device: number;
+  readonly #givenUp = new Int32Array(new SharedArrayBuffer(4));
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #started = Promise.withResolvers<void>();
+  #mountpoint: string | undefined;
+  #ended = false;
+
+  /** @throws Failure when there is no FUSE */
+  constructor(options: MountServerOptions) {
+    this.#options = options;
+    this.#device = openFuse();
+    const workerData: MountWorkerData = {
+      role: mountWorkerRole,
+      device: this.#device,
+      inodes: options.inodes,
+      cache: options.cache,
+      givenUp: this.#givenUp,
+    };
+    const worker = new Worker(options.worker, { workerData });
+    worker.on('message', (message: MountMessage) => this.#receive(message));
+    this.done = this.#serveUntilEnd(worker);
+    // Each of these fails with the worker, and not all are awaited at that time.
+    for (const promise of [this.done, this.#ready.promise, this.#started.promise]) promise.catch(() => {});
+  }
+
+  /** Mounts on an existing directory and waits until the mount answers. Returns the real path of the directory. */
+  async mount(directory: string): Promise<string> {
+    try {
+      await this.#ready.promise;
+      this.#mountpoint = await mountDevice(this.#device, {
+        mountpoint: directory,
+        source,
+        subtype,
+        options: mountOptions,
+      });
+      await this.#started.promise;
+      return this.#mountpoint;
+    } catch (error) {
+      Atomics.store(this.#givenUp, 0, 1);
+      Atomics.notify(this.#givenUp, 0);
+      await this.done.catch(() => {});
+      throw asFailure(error);
+    }
+  }
+
+  async unmount(): Promise<void> {
+    if (this.#ended || this.#mountpoint === undefined) return;
+    await this.#takeOff(this.#mountpoint);
+  }
+
+  async #serveUntilEnd(worker: Worker): Promise<void> {
+    const end = Promise.withResolvers<void>();
+    worker.once('error', end.reject);
+    worker.once('exit', () => end.resolve());
+    try {
+      await end.promise;
+    } catch (cause) {
+      throw new Failure('failed', 'the server of the mount broke down', { cause });
+    } finally {
+      this.#ended = true;
+      const over = new Failure('failed', 'the mount ended before it answered');
+      this.#ready.reject(over);
+      this.#started.reject(over);
+      closeSync(this.#device); // from here on, users of a mount that is still there get ENOTCONN
+      await this.#options.blocks.close();
+      if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
+    }
+  }
+
+  async #takeOff(mountpoint: string): Promise<void> {
+    if ((await findMount(mountpoint))?.source !== source) return; // somebody else's, or none
+    await unmount(mountpoint).catch((error) => Promise.reject(asFailure(error)));
+  }
+
+  #receive(message: MountMessage): void {
+    switch (message.type) {
+      case 'ready':
+        this.#ready.resolve();
+        break;
+      case 'started':
+        this.#started.resolve();
+        break;
+      case 'log':
+        this.#options.log(message.line);
+        break;
+      case 'fetch':
+        this.#answer(message.unique, message.ranges).catch((error) =>
+          this.#options.log(`a reply was lost: ${describeError(error)}`),
+        );
+    }
+  }
+
+  async #answer(unique: bigint, ranges: readonly BlockRange[]): Promise<void> {
+    const answer = await this.#bytes(ranges).catch(errnoFor);
+    if (!this.#ended) sendReply(this.#device, unique, answer); // a closed device may be another file by now
+  }
+
+  #bytes(ranges: readonly BlockRange[]): Promise<Uint8Array[]> {
+    return Promise.all(
+      ranges.map(async ({ block, start, end }) =>
+        (await this.#options.blocks.read(block)).subarray(start, end),
+      ),
+    );
+  }
+}
+
+/** What the reader of a file gets to see: ETIMEDOUT when the store does not answer, EIO for damage. */
+function errnoFor(error: unknown): Errno {
+  const silent = error instanceof Failure && (error.kind === 'timeout' || error.kind === 'unavailable');
+  return silent ? constants.errno.ETIMEDOUT : constants.errno.EIO;
+}
+
+function openFuse(): number {
+  try {
+    return openDevice();
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+function asFailure(error: unknown): unknown {
+  if (!(error instanceof FuseError)) return error;
+  return new Failure(error.kind, error.message, {
+    ...(error.hint !== undefined && { hint: error.hint }),
+    cause: error.cause,
+  });
+}

@@ -1,0 +1,23 @@
+import type { MountedFlist } from './mount-flist.ts';
+
+const endSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/**
+ * Keeps this process for a mount until that has ended. The first signal that asks the process to end unmounts; a second
+ * one has its usual effect. The process then ends by itself: `process.exit` would hang while the device is being read.
+ */
+export async function serveUntilUnmounted(mounted: MountedFlist, log: (line: string) => void): Promise<void> {
+  const end = () => {
+    stopListening();
+    mounted.unmount().catch((error: Error) => log(error.message));
+  };
+  const stopListening = () => {
+    for (const signal of endSignals) process.off(signal, end);
+  };
+  for (const signal of endSignals) process.on(signal, end);
+  try {
+    await mounted.done;
+  } finally {
+    stopListening();
+  }
+}

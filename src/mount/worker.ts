@@ -1,0 +1,34 @@
+/**
+ * The thread that serves a mount: names, attributes and cached blocks; it hands the rest to the thread that started it.
+ * Importing this module in a worker with the data of a mount starts it; anywhere else it does nothing.
+ */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { describeError } from '../base/errors.ts';
+import { BlockFiles } from '../cache/block-files.ts';
+import { blockKey, initBlockCodec } from '../flist/block-codec.ts';
+import { serve } from '../fuse/session.ts';
+import { FlistFilesystem } from './filesystem.ts';
+import { InodeTable } from './inode-table.ts';
+import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
+
+if (!isMainThread && (workerData as MountWorkerData | null)?.role === mountWorkerRole)
+  void serveMount(workerData as MountWorkerData);
+
+async function serveMount(data: MountWorkerData): Promise<void> {
+  await initBlockCodec();
+  const files = new BlockFiles(data.cache, blockKey);
+  const filesystem = new FlistFilesystem(new InodeTable(data.inodes), {
+    readCached: (target, { block, start }) => files.readInto(target, block, start),
+    fetch: (unique, ranges) => tell({ type: 'fetch', unique, ranges }),
+  });
+  tell({ type: 'ready' });
+  serve(data.device, filesystem, {
+    givenUp: data.givenUp,
+    onStart: () => tell({ type: 'started' }),
+    onError: (error) => tell({ type: 'log', line: `a request failed: ${describeError(error)}` }),
+  });
+}
+
+function tell(message: MountMessage): void {
+  parentPort!.postMessage(message);
+}

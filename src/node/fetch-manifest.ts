@@ -1,0 +1,91 @@
+import { describeError, Failure } from '../base/errors.ts';
+import { writeAtomic } from '../base/files.ts';
+import { formatBytes } from '../base/units.ts';
+import { publicAddress } from './flist-settings.ts';
+
+/** Larger manifests are refused: a manifest is read into memory whole. */
+const maxManifestSize = 256 * 1024 * 1024;
+/** Milliseconds for one try, its transfer included. */
+const tryTimeout = 60_000;
+/** Milliseconds before the second try; doubled for each one after, up to the longest. */
+const firstPause = 500;
+const longestPause = 8000;
+
+export interface FetchOptions {
+  /** Seconds after which a failed try is the last. */
+  readonly patience: number;
+  /** Hears why a try failed and when the next one comes. */
+  readonly note: (text: string) => void;
+  readonly maxSize?: number;
+  readonly clock?: Clock;
+}
+
+/** Time in milliseconds. */
+export interface Clock {
+  now(): number;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+const systemClock: Clock = {
+  now: () => performance.now(),
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+};
+
+/**
+ * Downloads a manifest to `file` as soon as its server has it: waits for a server that is not up, a network that is not
+ * there and a manifest that is not published yet, with growing pauses. `file` appears whole or not at all.
+ * @throws Failure `unavailable` with the last reason when patience ends, `hostile` at once for one that is too large
+ */
+export async function fetchManifest(url: URL, file: string, options: FetchOptions): Promise<void> {
+  const { patience, note, maxSize = maxManifestSize, clock = systemClock } = options;
+  const end = clock.now() + patience * 1000;
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
+    try {
+      await download(url, file, maxSize);
+      return;
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'hostile') throw error;
+      const left = end - clock.now();
+      if (left <= 0)
+        throw new Failure('unavailable', `${publicAddress(url)} did not come within ${patience} s`, {
+          cause: error,
+          hint: 'is the hub up, and does the node reach it?',
+        });
+      const next = Math.min(pause, left);
+      note(
+        `${publicAddress(url)}: ${describeError(error)}; next try in ${(next / 1000).toFixed(1)} s, the last in ${Math.ceil(left / 1000)} s`,
+      );
+      await clock.sleep(next);
+    }
+  }
+}
+
+async function download(url: URL, file: string, maxSize: number): Promise<void> {
+  const { username, password } = url;
+  const bare = new URL(url);
+  bare.username = bare.password = ''; // fetch refuses addresses with a password in them
+  const secret = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const response = await fetch(bare, {
+    signal: AbortSignal.timeout(tryTimeout),
+    headers: username === '' ? {} : { authorization: `Basic ${Buffer.from(secret).toString('base64')}` },
+  });
+  if (!response.ok || !response.body) {
+    await response.body?.cancel();
+    throw new Failure('unavailable', `the server answers ${response.status}`);
+  }
+  await writeAtomic(file, bounded(response.body, maxSize, url), { sync: false });
+}
+
+async function* bounded(
+  body: AsyncIterable<Uint8Array>,
+  maxSize: number,
+  url: URL,
+): AsyncIterable<Uint8Array> {
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxSize)
+      throw new Failure('hostile', `${publicAddress(url)} is larger than ${formatBytes(maxSize)}`);
+    yield chunk;
+  }
+}

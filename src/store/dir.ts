@@ -1,0 +1,105 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, Failure } from '../base/errors.ts';
+import { writeAtomic } from '../base/files.ts';
+import { type BlockId, isBlockId, type Store } from './store.ts';
+import { missingBlock } from './store-errors.ts';
+
+/**
+ * Blocks as files of a directory: `<root>/<2 hex>/<64 hex>`, and on reading also `<root>/<64 hex>`, the layout of rfs before
+ * July 2024 (flist format, section 3.2). The directory is made by the first `put`.
+ */
+export class DirStore implements Store {
+  readonly address: string;
+  readonly capabilities = { write: true, list: true, delete: true };
+  readonly #root: string;
+
+  /** @param root an absolute path. */
+  constructor(root: string) {
+    this.#root = root;
+    this.address = `dir://${root}`;
+  }
+
+  #sharded(id: BlockId): string {
+    return join(this.#root, id.slice(0, 2), id);
+  }
+
+  #flat(id: BlockId): string {
+    return join(this.#root, id);
+  }
+
+  async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
+    for (const path of [this.#sharded(id), this.#flat(id)]) {
+      try {
+        return await readFile(path, { ...(signal && { signal }) });
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw this.#failure(`cannot read block ${id}`, error, signal);
+      }
+    }
+    throw missingBlock(this, id);
+  }
+
+  async put(id: BlockId, blob: Uint8Array, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    try {
+      await writeAtomic(this.#sharded(id), blob);
+    } catch (error) {
+      throw this.#failure(`cannot write block ${id}`, error);
+    }
+  }
+
+  async has(id: BlockId, signal?: AbortSignal): Promise<boolean> {
+    for (const path of [this.#sharded(id), this.#flat(id)]) {
+      signal?.throwIfAborted();
+      try {
+        if ((await stat(path)).isFile()) return true;
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw this.#failure(`cannot look for block ${id}`, error);
+      }
+    }
+    return false;
+  }
+
+  async *list(signal?: AbortSignal): AsyncIterable<BlockId> {
+    for (const name of await this.#names(this.#root)) {
+      signal?.throwIfAborted();
+      if (isBlockId(name)) {
+        if (!(await exists(this.#sharded(name)))) yield name;
+      } else if (/^[0-9a-f]{2}$/.test(name))
+        for (const id of await this.#names(join(this.#root, name)))
+          if (isBlockId(id) && id.startsWith(name)) yield id;
+    }
+  }
+
+  async delete(id: BlockId, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    try {
+      await rm(this.#sharded(id), { force: true });
+      await rm(this.#flat(id), { force: true });
+    } catch (error) {
+      throw this.#failure(`cannot delete block ${id}`, error);
+    }
+  }
+
+  async #names(directory: string): Promise<string[]> {
+    try {
+      return await readdir(directory);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw this.#failure('cannot list the blocks', error);
+    }
+  }
+
+  #failure(what: string, cause: unknown, signal?: AbortSignal): unknown {
+    if (signal?.aborted) return signal.reason;
+    const denied = ['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(cause) ?? '');
+    return new Failure(denied ? 'denied' : 'unavailable', `${this.address}: ${what}`, { cause });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
