@@ -85,7 +85,7 @@ async function* decodeZstdFrame(reader: ByteReader): AsyncIterable<Uint8Array> {
 async function* decodeXz(reader: ByteReader, limit: number): AsyncIterable<Uint8Array> {
   const decoding: Promise<Uint8Array>[] = [];
   for await (const block of xzBlocks(reader, limit)) {
-    const plain = xz.decompress(block.stream).catch((error) => {
+    const plain = xz.decompress(block).catch((error) => {
       throw damaged(reader, error);
     });
     plain.catch(() => {}); // reported when its turn comes, unless an earlier block failed

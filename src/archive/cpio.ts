@@ -57,7 +57,7 @@ export function cpioPadding(size: number): Uint8Array {
  */
 export function encodeCpioHeader(header: CpioHeader, name: Uint8Array, size: number): Uint8Array {
   const { ino, mode, links, uid, gid, mtime, major, minor } = header;
-  const fields = [ino, mode, links, uid, gid, mtime, size, 0, 0, major, minor, name.length + 1, 0];
+  const fields = [ino, mode, uid, gid, links, mtime, size, 0, 0, major, minor, name.length + 1, 0];
   if (fields.some((value) => !Number.isInteger(value) || value < 0 || value > 0xffffffff))
     throw new Failure('failed', `${Buffer.from(name)}: a number or size does not fit into a cpio archive`, {
       hint: 'numbers and file sizes must be below 2^32',
@@ -117,14 +117,16 @@ function readMember(bytes: Uint8Array, start: number): Omit<CpioMember, 'archive
   const name = bytes.subarray(nameStart, nameEnd);
   if (name.includes(0) || bytes[nameEnd] !== 0) throw damaged('no NUL at the end of a name');
   const data = bytes.subarray(dataStart, dataEnd);
-  if (text[5] === '2' && checksum(data) !== field(12)) throw damaged('wrong checksum of a file');
+  // Only files with data have a sum of their own data, as Linux and GNU cpio see it.
+  const hasChecksum = text[5] === '2' && (field(1) & cpioKindMask) === cpioKinds.file && data.length > 0;
+  if (hasChecksum && checksum(data) !== field(12)) throw damaged('wrong checksum of a file');
   return {
     header: {
       ino: field(0),
       mode: field(1),
-      links: field(2),
-      uid: field(3),
-      gid: field(4),
+      uid: field(2),
+      gid: field(3),
+      links: field(4),
       mtime: field(5),
       major: field(9),
       minor: field(10),

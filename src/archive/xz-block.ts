@@ -2,16 +2,10 @@ import { crc32 } from 'node:zlib';
 import { Failure } from '../base/errors.ts';
 import type { ByteReader } from './byte-reader.ts';
 
-/** A block of an .xz file, made a whole .xz stream of its own. */
-export interface XzBlock {
-  readonly stream: Uint8Array;
-  /** Length of what it decompresses to, as its LZMA2 chunks give it: the decoder can make no more of it. */
-  readonly size: number;
-}
-
 interface IndexRecord {
   /** Size of the block without its padding. */
   readonly unpaddedSize: number;
+  /** Length of what it decompresses to, as its LZMA2 chunks give it: the decoder can make no more of it. */
   readonly size: number;
 }
 
@@ -21,13 +15,14 @@ const checkSizes: Readonly<Record<number, number>> = { 0: 0, 1: 4, 4: 8 };
 const headerSize = 12;
 
 /**
- * The blocks of the next .xz stream and of those that follow it (the .xz file format 1.2.1, tukaani.org/xz). The frame
- * around the blocks (headers, index, footer, padding) is checked here; their contents are for the decoder.
- * A block is known with its true size before anything is decompressed, and large files can be read block by block.
+ * The blocks of the next .xz stream and of those that follow it, each made a whole .xz stream of its own (the .xz file
+ * format 1.2.1, tukaani.org/xz). The frame around the blocks (headers, index, footer, padding) is checked here; what is
+ * inside is for the decoder.
+ * The true size of a block is known before it is decompressed, and large files can be read block by block.
  * @throws Failure `corrupt` on damage, `hostile` when the blocks together would give more than `limit` bytes,
  * `failed` for an integrity check or a filter that the decoder does not know.
  */
-export async function* xzBlocks(reader: ByteReader, limit: number): AsyncIterable<XzBlock> {
+export async function* xzBlocks(reader: ByteReader, limit: number): AsyncIterable<Uint8Array> {
   let total = 0;
   do {
     const header = await reader.read(headerSize);
@@ -40,10 +35,7 @@ export async function* xzBlocks(reader: ByteReader, limit: number): AsyncIterabl
       const block = await readBlock(reader, checkSize, limit - total);
       total += block.size;
       records.push(block);
-      yield {
-        stream: Buffer.concat([header, block.bytes, encodeIndex([block]), encodeFooter(flags, [block])]),
-        size: block.size,
-      };
+      yield Buffer.concat([header, block.bytes, encodeIndex([block]), encodeFooter(flags, [block])]);
     }
     const index = encodeIndex(records);
     if (!equal(await reader.read(index.length), index)) throw damaged(reader, 'index');

@@ -58,7 +58,9 @@ describe('the line assembler', () => {
     );
     fc.assert(
       fc.property(
-        fc.array(noise, { maxLength: 30 }).map((parts) => Uint8Array.from(parts.flatMap((part) => [...part]))),
+        fc
+          .array(noise, { maxLength: 30 })
+          .map((parts) => Uint8Array.from(parts.flatMap((part) => [...part]))),
         fc.array(fc.nat(), { maxLength: 10 }),
         fc.integer({ min: 1, max: 64 }),
         (bytes, places, limit) => {

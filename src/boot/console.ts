@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
-
 /** The longest line that the assembler keeps, in UTF-16 code units; a node's report is one long line. */
 export const maxConsoleLine = 1 << 20;
 
@@ -43,6 +41,18 @@ export class LineAssembler {
   }
 }
 
+const esc = '\u001b';
+const bell = '\u0007';
+
+/**
+ * Escape sequences as ECMA-48 forms them: control sequences, operating system commands and the short ones. Where one attempt
+ * to match ends the next begins, so it takes linear time on any input, which `util.stripVTControlCharacters` does not.
+ */
+const escapeSequence = new RegExp(
+  `${esc}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${esc}]*(?:${bell}|${esc}\\\\)|[ -/]*[0-Z\\\\^-~])`,
+  'g',
+);
+
 function plainText(raw: string): string {
-  return stripVTControlCharacters(raw).replace(/[^\P{Cc}\t]/gu, '');
+  return raw.replace(escapeSequence, '').replace(/[^\P{Cc}\t]/gu, '');
 }

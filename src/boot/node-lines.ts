@@ -32,8 +32,9 @@ export class NodeLineMender {
   }
 }
 
+/** Also behind a prompt, which ends without a line end. */
 function mayStartNodeLine(text: string): boolean {
-  return text.startsWith(nodePrefix) || nodePrefix.startsWith(text);
+  return text.includes(nodePrefix) || nodePrefix.startsWith(text);
 }
 
 /** A report may quote kernel messages; then it is still valid JSON. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatConsoleLine } from '../node/console.ts';
 import type { NodeReport } from '../node/report.ts';
-import { watchTranscript } from './transcripts/read.ts';
+import { watchTranscript } from './transcripts.fixture.ts';
 import { BootWatch } from './watch.ts';
 
 describe('the boot watch, on recorded consoles', () => {
@@ -30,7 +30,10 @@ describe('the boot watch, on recorded consoles', () => {
 
   it('names the death of PID 1', () => {
     const watch = watchTranscript('init-died');
-    expect(watch.fatal).toMatchObject({ name: 'init-died', line: expect.stringContaining('exitcode=0x00000300') });
+    expect(watch.fatal).toMatchObject({
+      name: 'init-died',
+      line: expect.stringContaining('exitcode=0x00000300'),
+    });
     expect(watch.reached.at(-1)?.milestone).toBe('init');
   });
 
@@ -117,11 +120,22 @@ describe('the boot watch', () => {
   });
 
   it('takes a report that quotes a panic and a kernel message for a report', () => {
-    const report = { buildId: 'abc', missingFirmware: ['[    3.123456] Kernel panic'] } as unknown as NodeReport;
+    const report = {
+      buildId: 'abc',
+      missingFirmware: ['[    3.123456] Kernel panic'],
+    } as unknown as NodeReport;
     const { watch } = feed([formatConsoleLine({ kind: 'report', report }), 'zos: reached ready']);
     expect(watch.report).toEqual(report);
     expect(watch.hasReached('ready')).toBe(true);
     expect(watch.fatal).toBeUndefined();
+  });
+
+  it('puts a line together again that began behind a prompt', () => {
+    const { watch } = feed([
+      'Please press Enter. zos: reached sup[    3.051914] e100: up',
+      'ervisor units=9',
+    ]);
+    expect(watch.reached).toEqual([{ milestone: 'supervisor', at: 1, values: { units: '9' } }]);
   });
 
   it('takes a damaged report for none', () => {
@@ -153,7 +167,11 @@ describe('the boot watch', () => {
   });
 
   it('takes any text without an error', () => {
-    const line = fc.oneof(fc.string(), fc.string().map((text) => `zos: ${text}`), fc.constant('zos: report null'));
+    const line = fc.oneof(
+      fc.string(),
+      fc.string().map((text) => `zos: ${text}`),
+      fc.constant('zos: report null'),
+    );
     fc.assert(fc.property(fc.array(line), (lines) => void feed(lines)));
   });
 });

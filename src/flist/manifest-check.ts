@@ -1,4 +1,5 @@
 import { Failure, type FailureKind } from '../base/errors.ts';
+import { redactedAddress } from '../store/route.ts';
 import { type BlockRef, blockSize } from './block-codec.ts';
 import { type Inode, kindOfMode, rootIno } from './inode.ts';
 import type { Manifest } from './manifest.ts';
@@ -25,49 +26,53 @@ class Violation extends Error {
  * @throws Failure `corrupt`, or `hostile` for a name that would leave the tree.
  */
 export function checkManifest(manifest: Manifest, name: string): void {
-  asFailure(name, 'get it again from where it was published', () => {
-    manifest.inodes.forEach(checkInode);
-    checkTree(manifest.inodes);
-    checkBlocks(manifest);
-    for (const { start, end, url } of manifest.routes)
-      if (!isWithin(start, 0xff) || !isWithin(end, 0xff))
-        throw new Violation(`the route ${start}-${end} of ${url} is not a range of one byte`);
-  });
-}
-
-/**
- * Checks what a manifest needs beyond `checkManifest` to be written: rfs must be able to read every row, and a parent comes
- * before its children as rfs numbers them.
- */
-export function checkWritable(manifest: Manifest, name: string): void {
-  asFailure(name, 'rename the file, or leave it out', () => {
-    for (const { ino, parent, name, target } of manifest.inodes) {
-      if (parent >= ino) throw new Violation(`inode ${ino} comes before its parent ${parent}`);
-      if (!name.isWellFormed() || target?.isWellFormed() === false)
-        throw new Violation(
-          `the name or target of inode ${ino}, ${JSON.stringify(name)}, is not valid UTF-8`,
-        );
-    }
-  });
-}
-
-function asFailure(name: string, hint: string, check: () => void): void {
   try {
-    check();
+    checkRules(manifest);
   } catch (error) {
-    if (!(error instanceof Violation)) throw error;
-    throw new Failure(error.kind, `${name} is no valid manifest: ${error.message}`, { hint });
+    throw failureOf(error, `${name} is no valid manifest`, 'get it again from where it was published');
   }
 }
 
+/**
+ * Checks what a manifest needs to be written: the rules of `checkManifest`, names that rfs can read, and parents numbered before
+ * their children as rfs numbers them.
+ */
+export function checkWritable(manifest: Manifest, name: string): void {
+  try {
+    checkRules(manifest);
+    for (const { ino, parent, name, target } of manifest.inodes) {
+      if (parent >= ino) throw new Violation(`inode ${ino} comes before its parent ${parent}`);
+      if (!name.isWellFormed() || target?.isWellFormed() === false)
+        throw new Violation(`the name or target of inode ${ino}, ${JSON.stringify(name)}, is not UTF-8`);
+    }
+  } catch (error) {
+    throw failureOf(error, `the manifest ${name} cannot be written`, 'rename the file, or leave it out');
+  }
+}
+
+function failureOf(error: unknown, what: string, hint: string): unknown {
+  return error instanceof Violation ? new Failure(error.kind, `${what}: ${error.message}`, { hint }) : error;
+}
+
+function checkRules(manifest: Manifest): void {
+  manifest.inodes.forEach(checkInode);
+  checkTree(manifest.inodes);
+  checkBlocks(manifest);
+  for (const { start, end, url } of manifest.routes)
+    if (!isWithin(start, 0xff) || !isWithin(end, 0xff))
+      throw new Violation(`the route ${start}-${end} of ${redactedAddress(url)} is not a range of one byte`);
+}
+
 function checkInode(inode: Inode): void {
-  const { ino, parent, name, size, uid, gid, mode, rdev, target } = inode;
+  const { ino, parent, name, size, uid, gid, mode, rdev, ctime, mtime, target } = inode;
   if (!isWithin(ino, Number.MAX_SAFE_INTEGER) || ino === 0)
     throw new Violation(`${ino} is not an inode number`);
   if (!isWithin(uid, maxU32) || !isWithin(gid, maxU32))
     throw new Violation(`inode ${ino} has no valid owner`);
   if (!isWithin(size, Number.MAX_SAFE_INTEGER) || !isWithin(rdev, Number.MAX_SAFE_INTEGER))
     throw new Violation(`inode ${ino} has no valid size or device number`);
+  if (!Number.isSafeInteger(ctime) || !Number.isSafeInteger(mtime))
+    throw new Violation(`inode ${ino} has no valid times`);
   const kind = isWithin(mode, maxU32) ? kindOfMode(mode) : undefined;
   if (kind === undefined) throw new Violation(`inode ${ino} has the unknown type ${mode.toString(8)}`);
   if (kind === 'symlink' && !isTarget(target)) throw new Violation(`the link ${ino} has no valid target`);

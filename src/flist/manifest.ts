@@ -35,7 +35,6 @@ export async function readManifest(path: string): Promise<Manifest> {
  * @throws Failure for a manifest that `readManifest` or rfs could not read back.
  */
 export async function writeManifest(path: string, manifest: Manifest): Promise<void> {
-  checkManifest(manifest, path);
   checkWritable(manifest, path);
   await writeAtomic(path, manifestBytes(manifest));
 }

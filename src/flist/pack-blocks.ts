@@ -1,7 +1,8 @@
 import { Failure } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
-import { blocksOf, type Content } from '../tree/content.ts';
+import { blocksOf } from '../tree/content.ts';
 import { type BlockRef, blockKey, blockSize, encodeBlock } from './block-codec.ts';
+import type { PackFile } from './pack-inodes.ts';
 
 export interface BlockCounts {
   /** Plain bytes of all files. */
@@ -32,7 +33,7 @@ export interface PackBlocksOptions {
  * @returns the blocks of each non-empty file by inode number.
  */
 export async function packBlocks(
-  files: ReadonlyMap<number, Content>,
+  files: readonly PackFile[],
   store: Store,
   { concurrency, onProgress }: PackBlocksOptions,
 ): Promise<{ blocks: Map<number, BlockRef[]>; counts: BlockCounts }> {
@@ -73,8 +74,8 @@ export async function packBlocks(
 }
 
 /** All blocks of all files in order. Several workers may take from it at the same time. */
-async function* plainBlocks(files: ReadonlyMap<number, Content>): AsyncGenerator<PlainBlock> {
-  for (const [ino, content] of files) {
+async function* plainBlocks(files: readonly PackFile[]): AsyncGenerator<PlainBlock> {
+  for (const { ino, path, content } of files) {
     let index = 0;
     let size = 0;
     for await (const plain of blocksOf(content, blockSize)) {
@@ -82,7 +83,7 @@ async function* plainBlocks(files: ReadonlyMap<number, Content>): AsyncGenerator
       yield { ino, index: index++, plain };
     }
     if (size !== content.size)
-      throw new Failure('corrupt', `a file gave ${size} bytes, expected ${content.size}`, {
+      throw new Failure('corrupt', `${path} gave ${size} bytes, expected ${content.size}`, {
         hint: 'it changed while it was packed; run the command again',
       });
   }

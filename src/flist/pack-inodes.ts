@@ -6,15 +6,22 @@ import { type Inode, isDeviceNumber, makedev, modeOf } from './inode.ts';
 /** What every directory says of its size, so that equal trees give equal manifests whatever file system they lie on. */
 const directorySize = 4096;
 
+/** A regular file of the tree that is packed. */
+export interface PackFile {
+  readonly ino: number;
+  readonly path: string;
+  readonly content: Content;
+}
+
 /**
- * The inodes of a tree, numbered from the root in path order, and the content of each regular file by inode number. `ctime` is
+ * The inodes of a tree, numbered from the root in path order, and the regular files among them. `ctime` is
  * the modification time. A hard link becomes an inode of its own; extended attributes and nanoseconds are left out (flist
  * format, section 1.4).
  * @throws Failure `config` for a device number that a manifest cannot hold.
  */
-export function packInodes(tree: Tree): { inodes: Inode[]; files: Map<number, Content> } {
+export function packInodes(tree: Tree): { inodes: Inode[]; files: PackFile[] } {
   const inodes: Inode[] = [];
-  const files = new Map<number, Content>();
+  const files: PackFile[] = [];
   const directories = new Map<string, number>();
   for (const [path, entry] of tree) {
     const ino = inodes.length + 1;
@@ -33,7 +40,7 @@ export function packInodes(tree: Tree): { inodes: Inode[]; files: Map<number, Co
       ...(entry.kind === 'symlink' && { target: entry.target }),
     });
     if (entry.kind === 'directory') directories.set(path, ino);
-    if (entry.kind === 'file') files.set(ino, entry.content);
+    if (entry.kind === 'file') files.push({ ino, path, content: entry.content });
   }
   return { inodes, files };
 }

@@ -42,5 +42,5 @@ export async function packTree(tree: Tree, options: PackOptions): Promise<PackSu
   const { inodes, files } = packInodes(tree);
   const { blocks, counts } = await packBlocks(files, store, { concurrency, onProgress });
   await writeManifest(path, { inodes, blocks, tags, routes });
-  return { files: files.size, ...counts };
+  return { files: files.length, ...counts };
 }

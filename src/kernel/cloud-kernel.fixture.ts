@@ -60,6 +60,8 @@ async function download(work: string): Promise<void> {
   try {
     await downloadWith(sandbox, work);
   } catch {
+    for (const directory of ['lists/partial', 'cache/archives/partial'])
+      await mkdir(join(work, directory), { recursive: true });
     await run('apt-get', [...sandbox, ...own, '-qq', 'update']);
     await downloadWith([...sandbox, ...own], work);
   }

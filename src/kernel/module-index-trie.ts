@@ -151,61 +151,91 @@ function writeNode(bytes: Buffer, { prefix, children, values, offset }: Node): v
 
 /**
  * Every entry of a module index file, in key order.
- * @throws Failure `corrupt` when the bytes are not a module index, or their references leave it or meet twice.
+ * @throws Failure `corrupt` when the bytes are not a module index, or its references leave it or meet twice.
  */
 export function readModuleIndex(bytes: Uint8Array, name = 'module index'): IndexEntry[] {
-  const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const corrupt = (why: string) => new Failure('corrupt', `${name} is not a module index: ${why}`);
-  if (data.length < headerSize || data.readUInt32BE(0) !== magic) throw corrupt('wrong magic');
-  if (data.readUInt16BE(4) !== version >>> 16) throw corrupt(`version ${data.readUInt16BE(4)}`);
+  const cursor = new Cursor(bytes, name);
+  if (cursor.number() !== magic) throw cursor.corrupt('wrong magic');
+  const found = cursor.number();
+  if (found >>> 16 !== version >>> 16) throw cursor.corrupt(`version ${found >>> 16}`);
   const entries: IndexEntry[] = [];
   const seen = new Set<number>();
-  const pending = [{ reference: data.readUInt32BE(8), path: '' }];
-  const textAt = (at: number): string => {
-    const end = data.indexOf(0, at);
-    if (end < 0) throw corrupt('a text without an end');
-    return data.toString('latin1', at, end);
-  };
-  const need = (at: number, length: number) => {
-    if (at + length > data.length) throw corrupt(`it is cut off at byte ${data.length}`);
-  };
+  const pending: Reference[] = [{ reference: cursor.number(), path: '' }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { reference, path } = next;
-    let at = reference & offsetMask;
-    if ((reference & ~offsetMask) === 0) continue; // a node without any part
-    if (at < headerSize || seen.has(at)) throw corrupt(`a reference to byte ${at}`);
-    seen.add(at);
-    let key = path;
-    if (reference & hasPrefix) {
-      const prefix = textAt(at);
-      at += prefix.length + 1;
-      key += prefix;
-    }
-    if (key.length > longestKey) throw corrupt('a key without an end');
-    const children: typeof pending = [];
-    if (reference & hasChildren) {
-      need(at, 2);
-      const [first, last] = [data[at]!, data[at + 1]!];
-      if (first > last || last > 127) throw corrupt(`children ${first} to ${last}`);
-      at += 2;
-      need(at, 4 * (last - first + 1));
-      for (let code = first; code <= last; code++, at += 4) {
-        const child = data.readUInt32BE(at);
-        if (child !== 0) children.push({ reference: child, path: key + String.fromCharCode(code) });
-      }
-    }
-    if (reference & hasValues) {
-      need(at, 4);
-      const count = data.readUInt32BE(at);
-      at += 4;
-      for (let index = 0; index < count; index++) {
-        need(at, 5);
-        const value = textAt(at + 4);
-        entries.push({ key, value, priority: data.readUInt32BE(at) });
-        at += 4 + value.length + 1;
-      }
-    }
-    pending.push(...children.reverse());
+    if ((next.reference & ~offsetMask) === 0) continue; // a node without any part
+    const offset = next.reference & offsetMask;
+    if (offset < headerSize || seen.has(offset)) throw cursor.corrupt(`a reference to byte ${offset}`);
+    seen.add(offset);
+    const node = readNode(cursor, next);
+    for (const entry of node.values) entries.push(entry);
+    pending.push(...node.children.reverse());
   }
   return entries;
+}
+
+interface Reference {
+  readonly reference: number;
+  /** The key up to the node, the character that leads to it included. */
+  readonly path: string;
+}
+
+function readNode(cursor: Cursor, { reference, path }: Reference) {
+  cursor.at = reference & offsetMask;
+  const key = reference & hasPrefix ? path + cursor.text() : path;
+  if (key.length > longestKey) throw cursor.corrupt('a key without an end');
+  const children: Reference[] = [];
+  if (reference & hasChildren) {
+    const [first, last] = [cursor.byte(), cursor.byte()];
+    if (first > last || last > 127) throw cursor.corrupt(`children ${first} to ${last}`);
+    for (let code = first; code <= last; code++) {
+      const child = cursor.number();
+      if (child !== 0) children.push({ reference: child, path: key + String.fromCharCode(code) });
+    }
+  }
+  const values: IndexEntry[] = [];
+  const count = reference & hasValues ? cursor.number() : 0;
+  for (let index = 0; index < count; index++) {
+    const priority = cursor.number();
+    values.push({ key, value: cursor.text(), priority });
+  }
+  return { children, values };
+}
+
+/** Reads one thing after the other, never past the end. */
+class Cursor {
+  at = 0;
+  readonly #bytes: Buffer;
+  readonly #name: string;
+
+  constructor(bytes: Uint8Array, name: string) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#name = name;
+  }
+
+  byte(): number {
+    return this.#bytes[this.#pass(1)]!;
+  }
+
+  number(): number {
+    return this.#bytes.readUInt32BE(this.#pass(4));
+  }
+
+  text(): string {
+    const end = this.#bytes.indexOf(0, this.at);
+    if (end < 0) throw this.corrupt('a text without an end');
+    const start = this.#pass(end - this.at + 1);
+    return this.#bytes.toString('latin1', start, end);
+  }
+
+  corrupt(why: string): Failure {
+    return new Failure('corrupt', `${this.#name} is not a module index: ${why}`);
+  }
+
+  /** Goes on by so many bytes; gives back where it was. */
+  #pass(length: number): number {
+    const start = this.at;
+    if (start + length > this.#bytes.length) throw this.corrupt(`cut off at byte ${this.#bytes.length}`);
+    this.at = start + length;
+    return start;
+  }
 }

@@ -219,8 +219,8 @@ function mapValues<K, V, W>(map: ReadonlyMap<K, V>, change: (value: V) => W): Ma
 function parseAliases(text: string): (readonly [alias: string, module: string])[] {
   const aliases: (readonly [string, string])[] = [];
   for (const line of linesOf(text)) {
-    const [, alias, module] = /^alias\s+(.+)\s+(\S+)$/.exec(line) ?? [];
-    if (alias !== undefined) aliases.push([alias, module!]);
+    const end = line.lastIndexOf(' ');
+    if (line.startsWith('alias ') && end > 6) aliases.push([line.slice(6, end).trim(), line.slice(end + 1)]);
   }
   return aliases;
 }

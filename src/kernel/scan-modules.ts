@@ -32,7 +32,10 @@ export async function scanModules(modulesDirectory: Tree): Promise<KernelModule[
     while (next < files.length) {
       const index = next++;
       const { name, path, content } = files[index]!;
-      const { info, exports, imports } = await readModuleFile(content, path);
+      const { info, exports, imports } = await readModuleFile(content, path).catch((error: unknown) => {
+        next = files.length; // the others need not go on
+        throw error;
+      });
       modules[index] = { name, path, info, exports: shared(names, exports), imports: shared(names, imports) };
     }
   };

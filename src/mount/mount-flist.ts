@@ -36,7 +36,8 @@ export interface MountedFlist {
 
 /**
  * Mounts a flist read-only on a directory, as root. Blocks are fetched when they are read and kept in the cache. This
- * process serves the mount: it must not use the mounted files with blocking calls itself.
+ * process serves the mount, so it must not wait for the mounted files itself: no synchronous calls on them, and no
+ * starting of a program that lies there, for spawn(2) waits until the program is loaded. Other processes may do both.
  * @returns when the mount answers.
  * @throws Failure for a manifest that cannot be read, a store that cannot be opened, no FUSE, a directory in use.
  */

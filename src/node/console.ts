@@ -42,12 +42,20 @@ export function formatConsoleLine(line: ConsoleLine): string {
       case 'failed':
         return [line.unit, line.reason];
       case 'report':
-        return [JSON.stringify(line.report)];
+        return [jsonLine(line.report)];
       default:
         return [line.text];
     }
   })();
   return ['zos:', line.kind, ...words].join(' ').replace(/\p{Cc}+/gu, ' ');
+}
+
+/** JSON escapes control characters up to U+001F itself. */
+function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { basename, join } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
@@ -39,7 +39,8 @@ export async function readDevices(sysfs: string): Promise<Device[]> {
   return buses.flat();
 }
 
-async function readDevice(bus: Device['bus'], directory: string, address: string): Promise<Device> {
+async function readDevice(bus: Device['bus'], link: string, address: string): Promise<Device> {
+  const directory = await realpath(link);
   const [vendor, product] =
     bus === 'usb'
       ? ['../idVendor', '../idProduct'] // of the device that the interface belongs to

@@ -30,7 +30,9 @@ export function forgetGroup(leader: number, directory: string = paths.services):
  */
 export async function endPredecessor(directory: string = paths.services): Promise<number> {
   mkdirSync(directory, { recursive: true });
-  const recorded = readdirSync(directory).map(Number);
+  const recorded = readdirSync(directory)
+    .map(Number)
+    .filter((leader) => leader > 1); // 0 and 1 would mean this group and every process (kill(2))
   const groups = recorded.filter((leader) => isRecorded(leader, directory) && groupExists(leader));
   for (const leader of groups) signalGroup(leader, 'SIGTERM');
   for (let waited = 0; waited < grace && groups.some(groupExists); waited += 50) await sleep(50);

@@ -67,8 +67,9 @@ export class FakeHost implements SupervisorHost {
     return child;
   }
 
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
+  async sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
       const timer = { at: this.now + milliseconds, fire: resolve };
       this.#timers.add(timer);
       signal.addEventListener('abort', () => {

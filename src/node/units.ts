@@ -80,7 +80,6 @@ export function parseUnit(file: string, name: string, text: string): ParsedUnit 
 function readUnit(file: string, name: string, map: YAMLMap, lines: LineCounter): ParsedUnit {
   const fields = new YamlFields(file, map, lines);
   fields.warnOfKeysBut(keys);
-  if (!map.has('exec')) fields.error('exec', 'there is no "exec"; it is the command to run');
   const after = fields.strings('after');
   const unit: Unit = {
     name,
@@ -94,8 +93,9 @@ function readUnit(file: string, name: string, map: YAMLMap, lines: LineCounter):
     directory: fields.string('dir', '') || '/',
     shutdownTimeout: fields.count('shutdown_timeout', 10),
   };
-  if (map.has('exec') && unit.exec.length === 0) fields.error('exec', '"exec" names no program');
-  if (fields.problems.some(({ severity }) => severity === 'error')) return { problems: fields.problems };
+  if (!map.has('exec')) fields.error('exec', 'there is no "exec"; it is the command to run');
+  else if (unit.exec.length === 0 && !fields.failed) fields.error('exec', '"exec" names no program');
+  if (fields.failed) return { problems: fields.problems };
   return { unitFile: { unit, file, afterLines: after.map(({ line }) => line) }, problems: fields.problems };
 }
 
@@ -104,7 +104,7 @@ function readCommand(fields: YamlFields, key: 'exec' | 'test'): string[] {
     return splitWords(fields.string(key, ''));
   } catch (error) {
     fields.error(key, describeError(error));
-    return ['?'];
+    return [];
   }
 }
 

@@ -16,6 +16,11 @@ export class YamlFields {
     this.problems = problems;
   }
 
+  /** Whether there was an error so far. */
+  get failed(): boolean {
+    return this.problems.some(({ severity }) => severity === 'error');
+  }
+
   error(key: string, message: string): void {
     this.#note('error', this.#keyNode(key) ?? this.#map, message);
   }

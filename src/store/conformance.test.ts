@@ -1,4 +1,3 @@
-import { serveDirectory } from './block-server.ts';
 import { describeStore } from './conformance.ts';
 import { DirStore } from './dir.ts';
 import { HttpStore } from './http.ts';
@@ -6,6 +5,7 @@ import { MemoryStore } from './memory.ts';
 import { openRoutes } from './open.ts';
 import { Router } from './router.ts';
 import { testDirectory } from './test-directory.ts';
+import { serveDirectory } from './test-server.ts';
 
 const itself = <T>(store: T) => ({ store, seed: store });
 

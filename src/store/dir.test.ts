@@ -2,6 +2,7 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DirStore } from './dir.ts';
+import { storedBlockLimit } from './store.ts';
 import { testDirectory } from './test-directory.ts';
 
 const id = `ab${'0'.repeat(62)}`;
@@ -51,4 +52,10 @@ test('a path that is no directory is an unavailable store, named by its address'
   const failure = { kind: 'unavailable', message: expect.stringContaining(`dir://${file}`) };
   await expect(new DirStore(file).put(id, blob)).rejects.toMatchObject(failure);
   await expect(new DirStore(file).get(id)).rejects.toMatchObject(failure);
+});
+
+test('a file larger than any block is not read', async () => {
+  const root = await testDirectory();
+  await writeFile(join(root, id), Buffer.alloc(storedBlockLimit + 1));
+  await expect(new DirStore(root).get(id)).rejects.toMatchObject({ kind: 'corrupt' });
 });

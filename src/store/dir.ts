@@ -1,8 +1,8 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, Failure } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
-import { type BlockId, isBlockId, type Store } from './store.ts';
+import { type BlockId, isBlockId, type Store, storedBlockLimit } from './store.ts';
 import { missingBlock } from './store-errors.ts';
 
 /**
@@ -31,7 +31,7 @@ export class DirStore implements Store {
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
     for (const path of [this.#sharded(id), this.#flat(id)]) {
       try {
-        return await readFile(path, { ...(signal && { signal }) });
+        return await readBlockFile(path, signal);
       } catch (error) {
         if (errnoOf(error) !== 'ENOENT') throw this.#failure(`cannot read block ${id}`, error, signal);
       }
@@ -92,8 +92,20 @@ export class DirStore implements Store {
 
   #failure(what: string, cause: unknown, signal?: AbortSignal): unknown {
     if (signal?.aborted) return signal.reason;
+    if (cause instanceof Failure) return cause;
     const denied = ['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(cause) ?? '');
     return new Failure(denied ? 'denied' : 'unavailable', `${this.address}: ${what}`, { cause });
+  }
+}
+
+async function readBlockFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    if ((await file.stat()).size > storedBlockLimit)
+      throw new Failure('corrupt', `${path} is larger than a block can be`);
+    return await file.readFile({ ...(signal && { signal }) });
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve, serveDirectory } from './block-server.ts';
 import { HttpStore } from './http.ts';
 import { storedBlockLimit } from './store.ts';
 import { testDirectory } from './test-directory.ts';
+import { serve, serveDirectory } from './test-server.ts';
 
 const id = `ab${'0'.repeat(62)}`;
 const second = `cd${'1'.repeat(62)}`;

@@ -1,8 +1,9 @@
+import { hostAddress } from '../machine.ts';
 import type { Scenario } from '../scenario.ts';
 import { buildIdMatches, flistIs, noUnitFailed } from './expectations.ts';
 
-/** The discard port: no hub listens there, and the guest is told so at once. */
-const nobody = 'http://10.0.2.2:9';
+/** An address where an isolated guest is refused at once. */
+const nobody = `http://${hostAddress}:8080`;
 
 /** A node whose flists never come. */
 export const basic: Scenario = {

@@ -4,6 +4,7 @@ import { mountFlist } from '../../mount/mount-flist.ts';
 import { serveUntilUnmounted } from '../../mount/serve.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
+import { repeatable } from './options.ts';
 
 interface MountOptions {
   readonly meta: string;
@@ -24,7 +25,7 @@ export default function define(command: Command): void {
     .option(
       '-s, --store <[xx-yy=]url>',
       'read from here in place of the stores that the flist names (repeatable)',
-      (url: string, all: readonly string[] = []) => [...all, url],
+      repeatable,
     )
     .action(async (target: string, options: MountOptions) => {
       if (options.daemon && !isDaemon()) await startDaemon(options);

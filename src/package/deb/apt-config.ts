@@ -65,7 +65,7 @@ export function aptConfiguration(
     'Acquire::AllowInsecureRepositories': 'false',
     'Acquire::Languages': 'none',
     'Acquire::PDiffs': 'false',
-    'Acquire::Retries': '3',
+    'Acquire::Retries': '2',
     'Acquire::http::Timeout': '30',
     'Acquire::https::Timeout': '30',
   };

@@ -1,4 +1,4 @@
-import { Failure } from '../../base/errors.ts';
+import { Failure, type FailureKind } from '../../base/errors.ts';
 import { closestName } from '../../base/names.ts';
 import type { AptOutput } from './apt-process.ts';
 
@@ -11,38 +11,51 @@ function causeOf(output: AptOutput): Error {
   return new Error([...new Set(errorsOf(output))].slice(0, 4).join('; ') || 'apt printed no error');
 }
 
-/** Why package lists or packages could not be fetched. */
-export function fetchFailure(what: string, output: AptOutput): Failure {
-  const cause = causeOf(output);
-  const errors = errorsOf(output).join('\n');
-  if (
-    /NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|couldn't be verified|not valid yet|expired/.test(
-      errors,
-    )
-  )
-    return new Failure('corrupt', `${what}: the archive's signature cannot be verified`, {
-      cause,
-      hint: "update the host's debian-archive-keyring, and look at its clock",
-    });
-  if (/Hash Sum mismatch|unexpected size/.test(errors))
-    return new Failure('corrupt', `${what}: the mirror gives other bytes than the archive has signed`, {
-      cause,
-      hint: 'try again in some minutes: the mirror may be in the middle of an update',
-    });
-  if (/does not have a Release file|404 +Not Found/.test(errors))
-    return new Failure('not-found', `${what}: the mirror does not have it`, {
-      cause,
-      hint: 'look at suite and components of the recipe; if they are right, update the package lists',
-    });
-  if (/Could not get lock/.test(errors))
-    return new Failure('conflict', `${what}: another build uses the same package lists`, {
-      cause,
-      hint: 'wait until it is done',
-    });
-  return new Failure('unavailable', `${what}: the archive does not answer`, {
-    cause,
+/** What apt's errors mean when it fetches something; the first pattern that is found counts. */
+const fetchProblems: readonly { pattern: RegExp; kind: FailureKind; what: string; hint: string }[] = [
+  {
+    pattern: / 40[137] {2}/,
+    kind: 'denied',
+    what: 'the mirror or a proxy refuses',
+    hint: "look at the proxy and the credentials in the host's apt configuration (apt_auth.conf(5))",
+  },
+  {
+    pattern: /does not have a Release file| 4\d\d {2}/,
+    kind: 'not-found',
+    what: 'the mirror does not have it',
+    hint: 'look at suite and components of the recipe; if they are right, update the package lists',
+  },
+  {
+    pattern: /Hash Sum mismatch|unexpected size/,
+    kind: 'corrupt',
+    what: 'the mirror gives other bytes than the archive has signed',
+    hint: 'try again in some minutes: the mirror may be in the middle of an update',
+  },
+  {
+    pattern: /NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed|not valid yet|expired/,
+    kind: 'corrupt',
+    what: "the archive's signature cannot be verified",
+    hint: "update the host's debian-archive-keyring, and look at its clock",
+  },
+  {
+    pattern: /Could not get lock/,
+    kind: 'conflict',
+    what: 'another build uses the same package lists',
+    hint: 'wait until it is done',
+  },
+  {
+    pattern: /(?:)/,
+    kind: 'unavailable',
+    what: 'the archive does not answer',
     hint: "look at the network, and at the proxy in the host's apt configuration; what is cached needs no network",
-  });
+  },
+];
+
+/** Why package lists or packages could not be fetched. */
+export function fetchFailure(task: string, output: AptOutput): Failure {
+  const errors = errorsOf(output).join('\n');
+  const { kind, what, hint } = fetchProblems.find(({ pattern }) => pattern.test(errors))!;
+  return new Failure(kind, `${task}: ${what}`, { cause: causeOf(output), hint });
 }
 
 /** What an explanation of apt's solver may ask about the archive. */

@@ -46,10 +46,9 @@ export class Apt {
     const { stdout: hostConfig } = await runApt('apt-config', ['dump']);
     for (const part of [paths.lists, join(paths.cache, 'archives')])
       await mkdir(join(part, 'partial'), { recursive: true });
-    const secret = { mode: 0o600, sync: false }; // proxies and addresses may hold passwords
-    await writeAtomic(paths.config, aptConfiguration(paths, { architecture, hostConfig }), secret);
-    await writeAtomic(paths.sources, formatSources(sources), secret);
-    await writeAtomic(paths.status, '', { sync: false });
+    await writeOnce(paths.config, aptConfiguration(paths, { architecture, hostConfig }));
+    await writeOnce(paths.sources, formatSources(sources));
+    await writeOnce(paths.status, '');
     return apt;
   }
 
@@ -153,9 +152,17 @@ export class Apt {
     if (missing.length > 0) throw unknownPackages(missing, await this.packageNames());
     const text = [...found.values()].map(heldPackage).join('\n');
     const path = `${this.#paths.status}-${digestOf(text).slice(0, 16)}`;
-    await writeAtomic(path, text, { sync: false });
+    await writeOnce(path, text);
     return path;
   }
+}
+
+/**
+ * Writes a file unless it is there with that text already: a new one would make apt build its caches again. Only the
+ * owner may read it, because proxies and addresses may hold passwords.
+ */
+async function writeOnce(path: string, text: string): Promise<void> {
+  if ((await readTextIfPresent(path)) !== text) await writeAtomic(path, text, { mode: 0o600, sync: false });
 }
 
 function heldPackage(fields: ControlFields): string {

@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { testDirectory } from '../store/test-directory.ts';
+import { blockSize } from './block-codec.ts';
+import type { Inode } from './inode.ts';
+import { type Manifest, writeManifest } from './manifest.ts';
+
+const metadata = { size: 0, uid: 0, gid: 0, rdev: 0, ctime: 1_700_000_000, mtime: 1_700_000_000 };
+
+/** A small manifest with an entry of every kind, for tests. */
+export function sampleManifest(): Manifest {
+  const inodes: Inode[] = [
+    { ...metadata, ino: 1, parent: 0, name: '/', size: 4096, mode: 0o040755 },
+    { ...metadata, ino: 2, parent: 1, name: 'dir', size: 4096, mode: 0o041777 },
+    { ...metadata, ino: 3, parent: 2, name: 'file', size: blockSize + 1, mode: 0o104755, uid: 1000, gid: 2 },
+    { ...metadata, ino: 4, parent: 2, name: 'link', size: 4, mode: 0o120777, target: 'file' },
+    { ...metadata, ino: 5, parent: 1, name: 'ünïcode 📦', mode: 0o100644 },
+    { ...metadata, ino: 6, parent: 1, name: 'null', mode: 0o020666, rdev: 0x103 },
+    { ...metadata, ino: 7, parent: 1, name: 'sda', mode: 0o060660, rdev: 0x800 },
+    { ...metadata, ino: 8, parent: 1, name: 'fifo', mode: 0o010600, mtime: -1 },
+    { ...metadata, ino: 9, parent: 1, name: 'socket', mode: 0o140600 },
+  ];
+  return {
+    inodes,
+    blocks: new Map([
+      [
+        3,
+        [
+          { id: 'aa'.repeat(32), key: 'bb'.repeat(32) },
+          { id: 'cc'.repeat(32), key: 'dd'.repeat(32) },
+        ],
+      ],
+    ]),
+    tags: new Map([
+      ['version', '1'],
+      ['author', 'the tests'],
+    ]),
+    routes: [
+      { start: 0x00, end: 0x7f, url: 'dir:///srv/low' },
+      { start: 0x80, end: 0xff, url: 'https://host/high' },
+    ],
+  };
+}
+
+/** The sample manifest as a file of the running test, changed by SQL. */
+export async function manifestFile(sql = ''): Promise<string> {
+  const path = join(await testDirectory(), 'test.fl');
+  await writeManifest(path, sampleManifest());
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+  return path;
+}
