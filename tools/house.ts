@@ -37,7 +37,7 @@ function violation(file: string, target: string): string | undefined {
 let failed = false;
 for (const file of globSync('src/**/*.ts', { cwd: root }).sort()) {
   const text = readFileSync(join(root, file), 'utf8');
-  for (const match of text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+  for (const match of text.matchAll(/(?:from|import)\s*\(?\s*'(\.\.?\/[^']+)'/g)) {
     const target = relative(root, join(root, dirname(file), match[1]!));
     const why = file.endsWith('.test.ts') && !target.startsWith('src/') ? undefined : violation(file, target);
     if (why) {

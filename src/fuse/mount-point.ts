@@ -70,8 +70,11 @@ async function realDirectory(directory: string): Promise<string> {
   const path = resolve(directory);
   try {
     const real = await realpath(path);
-    const found = await stat(real).catch((error) => codeOf(error) === 'ENOTCONN' || Promise.reject(error));
-    if (found === true || found.isDirectory()) return real;
+    const usable = await stat(real).then(
+      (found) => found.isDirectory(),
+      (error) => codeOf(error) === 'ENOTCONN' || Promise.reject(error), // a dead mount, so it is a directory
+    );
+    if (usable) return real;
   } catch (cause) {
     throw new FuseError('not-found', `cannot mount on ${directory}`, {
       cause,

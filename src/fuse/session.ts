@@ -93,9 +93,10 @@ function startSession(
 ): void {
   if (request.major < protocolMajor || (request.major === protocolMajor && request.minor < oldestMinor)) {
     sendReply(fd, header.unique, constants.errno.EPROTO);
-    throw new FuseError('failed', `the kernel speaks FUSE ${request.major}.${request.minor}`, {
-      hint: `FUSE ${protocolMajor}.${oldestMinor} is needed: Linux 5.4 or newer`,
-    });
+    throw new FuseError(
+      'failed',
+      `the kernel speaks FUSE ${request.major}.${request.minor}, needed is ${protocolMajor}.${oldestMinor} (Linux 5.4) or newer`,
+    );
   }
   sendReply(fd, header.unique, [initReply(request)]);
   // A newer major version is answered with ours, and the kernel then asks again in ours.

@@ -14,8 +14,8 @@ const symlinkType = 0o120000;
 const statfsBlockSize = 4096;
 const nameLimit = 255;
 
-const dot = Buffer.from('.');
-const dotDot = Buffer.from('..');
+const dot = Buffer.of(0x2e);
+const dotDot = Buffer.of(0x2e, 0x2e);
 
 /** Bytes `start` to `end` of a block: a part of what a READ asks for. */
 export interface BlockRange {

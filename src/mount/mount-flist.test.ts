@@ -310,6 +310,17 @@ test.each([
   await expect(mountForTest(places)).rejects.toMatchObject({ name: 'Failure', kind });
 });
 
+test('a worker that does not start is a clear failure that leaves nothing', async () => {
+  const places = await packedBig();
+  const worker = new URL('data:text/javascript,throw new Error("no such bundle")');
+  await expect(mountForTest(places, { worker })).rejects.toMatchObject({
+    name: 'Failure',
+    message: 'the server of the mount broke down',
+    cause: { message: 'no such bundle' },
+  });
+  expect(await findMount(places.mountpoint)).toBeUndefined();
+});
+
 test('a directory that is mounted already is refused, and the mount there lives on', async () => {
   const places = await packed();
   await mountForTest(places);

@@ -72,6 +72,7 @@ export class MountServer {
       Atomics.store(this.#givenUp, 0, 1);
       Atomics.notify(this.#givenUp, 0);
       await this.done.catch(() => {});
+      if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
       throw asFailure(error);
     }
   }
@@ -83,21 +84,28 @@ export class MountServer {
 
   async #serveUntilEnd(worker: Worker): Promise<void> {
     const end = Promise.withResolvers<void>();
-    worker.once('error', end.reject);
+    worker.once('error', (cause) =>
+      end.reject(new Failure('failed', 'the server of the mount broke down', { cause })),
+    );
     worker.once('exit', () => end.resolve());
     try {
       await end.promise;
-    } catch (cause) {
-      throw new Failure('failed', 'the server of the mount broke down', { cause });
+      this.#startFails(new Failure('failed', 'the mount ended before it answered'));
+    } catch (error) {
+      this.#startFails(error);
+      throw error;
     } finally {
       this.#ended = true;
-      const over = new Failure('failed', 'the mount ended before it answered');
-      this.#ready.reject(over);
-      this.#started.reject(over);
       closeSync(this.#device); // from here on, users of a mount that is still there get ENOTCONN
       await this.#options.blocks.close();
       if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
     }
+  }
+
+  /** Ends the wait for the start, if there still is one. */
+  #startFails(error: unknown): void {
+    this.#ready.reject(error);
+    this.#started.reject(error);
   }
 
   async #takeOff(mountpoint: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { describeError } from '../base/errors.ts';
 import type { MountedFlist } from './mount-flist.ts';
 
 const endSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
@@ -9,7 +10,7 @@ const endSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 export async function serveUntilUnmounted(mounted: MountedFlist, log: (line: string) => void): Promise<void> {
   const end = () => {
     stopListening();
-    mounted.unmount().catch((error: Error) => log(error.message));
+    mounted.unmount().catch((error) => log(describeError(error)));
   };
   const stopListening = () => {
     for (const signal of endSignals) process.off(signal, end);
