@@ -7,7 +7,7 @@ import { bootScenario, type ExpectedFile, type Scenario } from '../boot/scenario
 import type { Verdict } from '../boot/verdict.ts';
 import type { BootEvent } from '../boot/watch.ts';
 import { startHub } from '../hub/hub.ts';
-import type { Tree } from '../tree/tree.ts';
+import type { SelectedFirmware } from '../kernel/firmware.ts';
 import type { Session } from './session.ts';
 import type { ImageValue } from './stages/initramfs-create.ts';
 
@@ -44,7 +44,7 @@ export async function bootOutputs(session: Session, request: BootRequest): Promi
             ...common,
             onEvent,
             flistsUrl,
-            files: await firmwareProbes(await engine.tree('base_firmware', 'all')),
+            files: await firmwareProbes(session),
           }),
         ),
       );
@@ -76,18 +76,24 @@ async function withHub<T>({ project }: Session, use: (url: string) => Promise<T>
   }
 }
 
-const probeCount = 3;
-
-/** A few small firmware files with their digests, which the node must read back from its mount. */
-async function firmwareProbes(firmware: Tree): Promise<ExpectedFile[]> {
-  const files: ExpectedFile[] = [];
-  const directories = new Set<string>();
-  for (const [path, entry] of firmware) {
-    const directory = path.slice(0, path.lastIndexOf('/'));
-    if (entry.kind !== 'file' || entry.content.digest === undefined || directories.has(directory)) continue;
-    directories.add(directory);
-    files.push({ path: `/${path.replace(/^usr\//, '')}`, sha256: entry.content.digest });
-    if (files.length === probeCount) break;
-  }
-  return files;
+/**
+ * A small file for each line of firmware.conf that is for the flist alone, with its digest: what the node reads there can
+ * only have come through its mount.
+ */
+async function firmwareProbes({ engine }: Session): Promise<ExpectedFile[]> {
+  const entries = await engine.value<SelectedFirmware[]>('base_firmware', 'firmware');
+  const all = await engine.tree('base_firmware', 'all');
+  const image = await engine.tree('base_firmware', 'image');
+  const smallest = (paths: readonly string[]) =>
+    paths
+      .filter((path) => !image.has(path))
+      .flatMap((path) => {
+        const content = all.file(path)?.content;
+        return content?.digest === undefined ? [] : [{ path, size: content.size, sha256: content.digest }];
+      })
+      .sort((a, b) => a.size - b.size)[0];
+  const files = entries.filter(({ entry }) => entry.target === 'flist').map(({ paths }) => smallest(paths));
+  return files
+    .filter((file) => file !== undefined)
+    .map(({ path, sha256 }) => ({ path: `/${path.replace(/^usr\//, '')}`, sha256 }));
 }

@@ -26,7 +26,7 @@ function threeStages(overrides: Partial<Stage> = {}): Stage[] {
     {
       ...base,
       name: 'base_extract',
-      inputs: () => ({ 'the file': file(join(directory, 'input')) }),
+      inputs: () => ({ 'the file': file(join(directory, 'input'), 'the file') }),
       async run(access) {
         runs.push('base_extract');
         return { trees: { text: text(await access.text('the file')) }, note: 'read' };

@@ -144,7 +144,8 @@ export class Engine {
     for (const digest of Object.values(record.trees))
       if (!(await this.#depot.has(digest)))
         return { stage: stage.name, state: 'missing', reasons: ['its result is gone'] };
-    if (reasons.length === 0) reasons.push(...difference(record.inputs, await this.#digests(stage, inputs)));
+    if (reasons.length === 0)
+      reasons.push(...difference(record.inputs, await this.#digests(stage, inputs), inputs));
     return {
       stage: stage.name,
       state: reasons.length > 0 ? 'stale' : 'fresh',
@@ -200,18 +201,18 @@ export class Engine {
       if (!input) throw new Error(`stage ${stage} reads "${name}", which it does not declare`);
       return input;
     };
-    const path = (name: string) => {
+    const onDisk = (name: string) => {
       const input = declared(name);
-      if (input.kind !== 'file' && input.kind !== 'directory')
-        throw new Error(`"${name}" of stage ${stage} is no file`);
-      return input.path;
+      if (input.kind === 'file' || input.kind === 'directory') return input;
+      throw new Error(`"${name}" of stage ${stage} is no file`);
     };
     return {
       depot: this.#depot,
       reporter: { line: reporter.line, status: (text) => reporter.status(`${stage}: ${text}`) },
       cache: join(this.#project.state, 'cache'),
-      path,
-      text: (name) => readFile(path(name), 'utf8'),
+      path: (name) => onDisk(name).path,
+      label: (name) => onDisk(name).label,
+      text: (name) => readFile(onDisk(name).path, 'utf8'),
       value: async <T>(name: string) => {
         const input = declared(name);
         if (input.kind === 'value') return input.value as T;
@@ -240,14 +241,17 @@ export class Engine {
 function difference(
   before: Readonly<Record<string, string>>,
   now: Readonly<Record<string, string>>,
+  inputs: Inputs,
 ): string[] {
   const reasons: string[] = [];
   for (const name of new Set([...Object.keys(now), ...Object.keys(before)])) {
     if (before[name] === now[name]) continue;
+    const input = inputs[name];
+    const label = input && 'label' in input ? input.label : name;
     if (name === 'code') reasons.push('zosbuilder itself changed');
-    else if (now[name] === 'absent') reasons.push(`${name} is gone`);
-    else if (before[name] === undefined || before[name] === 'absent') reasons.push(`${name} is new`);
-    else reasons.push(`${name} changed`);
+    else if (now[name] === undefined || now[name] === 'absent') reasons.push(`${label} is gone`);
+    else if (before[name] === undefined || before[name] === 'absent') reasons.push(`${label} is new`);
+    else reasons.push(`${label} changed`);
   }
   return reasons;
 }

@@ -38,10 +38,12 @@ async function explainModule(session: Session, name: string): Promise<Explanatio
   const directory = (await engine.tree('kernel_modules', 'modules')).subtree(`usr/lib/modules/${release}`);
   const index = await ModuleIndex.read(directory);
   const found = index.resolve(name);
-  if (!found)
+  if (!found) {
+    const close = index.suggest(name);
     throw new Failure('not-found', `kernel ${release} has no module "${name}"`, {
-      hint: index.suggest(name) ?? 'see the modules of the flist: rfs flist tree dist/flists/modules-*.fl',
+      hint: close ? `did you mean ${close}?` : 'see them all: rfs flist tree dist/flists/modules-*.fl',
     });
+  }
   const lines: string[] = [];
   if (found.isAlias) lines.push(`"${name}" is an alias of ${found.names.join(', ')}`);
   const { modules: flist } = await namesOf(session);

@@ -40,7 +40,7 @@ export interface Recipe {
   readonly values: RecipeValues;
   /** The file of a list or directory: the profile's own where it has one, else the common one. */
   path(name: string): string;
-  /** The same, as the user knows it: relative to the project or the package. */
+  /** The same, as the user knows it: below `config/`. */
   label(name: string): string;
 }
 
@@ -67,7 +67,7 @@ export async function readRecipe(project: Project, profileName?: string): Promis
     const special = join(profileDirectory, name);
     return existsSync(special) ? special : join(project.config, name);
   };
-  return { values, path, label: (name) => relative(project.directory, path(name)) || name };
+  return { values, path, label: (name) => join('config', relative(project.config, path(name))) };
 }
 
 interface YamlFile {

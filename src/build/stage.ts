@@ -38,18 +38,22 @@ export type StageName = (typeof stageNames)[number];
 export type Input =
   /** A value of the recipe or the environment. */
   | { readonly kind: 'value'; readonly value: unknown }
-  /** A file that a user edits, or that this package brings. */
-  | { readonly kind: 'file'; readonly path: string }
-  /** All files below a directory. */
-  | { readonly kind: 'directory'; readonly path: string }
+  /** A file of the recipe, or all files below a directory of it; `label` is what the user calls it. */
+  | { readonly kind: 'file' | 'directory'; readonly path: string; readonly label: string }
   /** What an earlier stage made: a tree or a value. */
   | { readonly kind: 'output'; readonly stage: StageName; readonly output: string };
 
 export type Inputs = Readonly<Record<string, Input>>;
 
 export const value = (of: unknown): Input => ({ kind: 'value', value: of });
-export const file = (path: string): Input => ({ kind: 'file', path });
-export const directory = (path: string): Input => ({ kind: 'directory', path });
+export const file = (path: string, label: string): Input => ({ kind: 'file', path, label });
+export const recipeFile = (recipe: Recipe, name: string): Input =>
+  file(recipe.path(name), recipe.label(name));
+export const recipeDirectory = (recipe: Recipe, name: string): Input => ({
+  kind: 'directory',
+  path: recipe.path(name),
+  label: recipe.label(name),
+});
 export const output = (stage: StageName, name: string): Input => ({ kind: 'output', stage, output: name });
 
 /** What a stage made. Trees are kept in the depot, values in the stage's record; both by digest. */
@@ -81,6 +85,8 @@ export interface StageAccess {
   text(name: string): Promise<string>;
   /** The path of a declared file or directory. */
   path(name: string): string;
+  /** What the user calls it, for messages. */
+  label(name: string): string;
   tree(name: string): Promise<Tree>;
 }
 

@@ -4,14 +4,14 @@ import { parseFirmwareConf } from '../../kernel/firmware-conf.ts';
 import type { Lock } from '../../package/deb/lock.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { type ArchiveInput, archiveInput, fetchPackages } from '../debian-archive.ts';
-import { file, output, type Stage } from '../stage.ts';
+import { output, recipeFile, type Stage } from '../stage.ts';
 
 export const baseFirmware: Stage = {
   name: 'base_firmware',
   summary: 'takes from the firmware packages what firmware.conf names, and nothing else',
   module: import.meta.filename,
   inputs: async (recipe) => ({
-    'config/firmware.conf': file(recipe.path('firmware.conf')),
+    'firmware.conf': recipeFile(recipe, 'firmware.conf'),
     packages: output('base_configure', 'firmware'),
     archive: await archiveInput(recipe.values),
   }),
@@ -21,7 +21,7 @@ export const baseFirmware: Stage = {
     const trees = new Map<string, Tree>();
     for (const entry of lock) trees.set(entry.name, await treeOf(entry));
     const { image, all, entries } = selectFirmware(
-      parseFirmwareConf(await access.text('config/firmware.conf'), 'config/firmware.conf'),
+      parseFirmwareConf(await access.text('firmware.conf'), access.label('firmware.conf')),
       trees,
     );
     const total = (parts: readonly SelectedFirmware[]) => parts.reduce((sum, { files }) => sum + files, 0);

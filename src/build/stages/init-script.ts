@@ -1,17 +1,17 @@
 import { Failure } from '../../base/errors.ts';
 import { textEntry } from '../../image/entries.ts';
 import { Tree } from '../../tree/tree.ts';
-import { file, type Stage } from '../stage.ts';
+import { recipeFile, type Stage } from '../stage.ts';
 
 export const initScript: Stage = {
   name: 'init_script',
   summary: 'config/init as /init',
   module: import.meta.filename,
-  inputs: (recipe) => ({ 'config/init': file(recipe.path('init')) }),
+  inputs: (recipe) => ({ init: recipeFile(recipe, 'init') }),
   async run(access) {
-    const text = await access.text('config/init');
+    const text = await access.text('init');
     if (!text.startsWith('#!'))
-      throw new Failure('config', `${access.path('config/init')}:1: /init must begin with #!`, {
+      throw new Failure('config', `${access.label('init')}:1: /init must begin with #!`, {
         hint: 'the kernel starts it as a program; for a shell script: #!/bin/sh',
       });
     return {

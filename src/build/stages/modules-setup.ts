@@ -4,7 +4,7 @@ import { ModuleIndex } from '../../kernel/module-index.ts';
 import { parseModulesConf } from '../../kernel/modules-conf.ts';
 import { Tree } from '../../tree/tree.ts';
 import { firmwareTag, flistNames } from '../flist-names.ts';
-import { file, output, type Stage, value } from '../stage.ts';
+import { output, recipeFile, type Stage, value } from '../stage.ts';
 import type { KernelValue } from './kernel-modules.ts';
 
 export const modulesSetup: Stage = {
@@ -12,7 +12,7 @@ export const modulesSetup: Stage = {
   summary: 'the closure of modules.conf, the order of stage1, the names of the flists',
   module: import.meta.filename,
   inputs: (recipe) => ({
-    'config/modules.conf': file(recipe.path('modules.conf')),
+    'modules.conf': recipeFile(recipe, 'modules.conf'),
     modules: output('kernel_modules', 'modules'),
     kernel: output('kernel_modules', 'kernel'),
     suite: output('base_configure', 'suite'),
@@ -22,7 +22,7 @@ export const modulesSetup: Stage = {
   async run(access) {
     const kernel = await access.value<KernelValue>('kernel');
     const flists = await access.value<{ firmware_tag: string; base_url: string }>('image.yaml flists');
-    const wanted = parseModulesConf(await access.text('config/modules.conf'), 'config/modules.conf');
+    const wanted = parseModulesConf(await access.text('modules.conf'), access.label('modules.conf'));
     const all = (await access.tree('modules')).subtree(`usr/lib/modules/${kernel.release}`);
     const closure = closureOf(wanted, await ModuleIndex.read(all));
     const stage1 = closure.modules.filter(({ stage }) => stage === 'stage1');

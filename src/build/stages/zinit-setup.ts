@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
@@ -11,7 +11,7 @@ import { treeFromDirectory } from '../../tree/from-directory.ts';
 import { type Entry, Tree } from '../../tree/tree.ts';
 import { packageRoot } from '../project.ts';
 import { sourceDigest } from '../source-digest.ts';
-import { directory, file, type Stage, value } from '../stage.ts';
+import { recipeDirectory, recipeFile, type Stage, value } from '../stage.ts';
 
 const nodeProgram = join(packageRoot, 'src/node/main.ts');
 
@@ -20,21 +20,21 @@ export const zinitSetup: Stage = {
   summary: 'units, supervisor and its runtime',
   module: import.meta.filename,
   inputs: async (recipe) => ({
-    'config/zinit': directory(recipe.path('zinit')),
-    'config/inittab': file(recipe.path('inittab')),
+    zinit: recipeDirectory(recipe, 'zinit'),
+    inittab: recipeFile(recipe, 'inittab'),
     'node program': value(sourceDigest(nodeProgram)),
     'node runtime': value((await nodeBinary(recipe.values.architecture)).version),
     architecture: value(recipe.values.architecture),
   }),
   async run(access) {
-    const units = await unitsTree(access.path('config/zinit'), 'config/zinit');
+    const units = await unitsTree(access.path('zinit'), access.label('zinit'));
     const runtime = await nodeBinary(await access.value('architecture'));
     const bundle = await bundleForNode(nodeProgram);
     const files: [string, Entry][] = [...units]
       .filter(([path]) => path !== '')
       .map(([path, entry]) => [`etc/zinit/${path}`, entry]);
     files.push(
-      ['etc/inittab', textEntry(await readFile(access.path('config/inittab')))],
+      ['etc/inittab', textEntry(await access.text('inittab'))],
       ['usr/sbin/init', linkEntry('../bin/busybox')],
       ['usr/lib/zosbuilder/node.mjs', textEntry(bundle)],
       [
