@@ -1,12 +1,12 @@
-import { stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import { directoryEntry, linkEntry, textEntry } from '../../image/entries.ts';
 import { bundleForNode, nodeBinary } from '../../image/node-runtime.ts';
+import { stripSymbols } from '../../image/strip.ts';
 import { readUnitDirectory } from '../../node/unit-directory.ts';
 import { formatUnitProblem } from '../../node/units.ts';
-import { fileContent } from '../../tree/content.ts';
 import { treeFromDirectory } from '../../tree/from-directory.ts';
 import { type Entry, Tree } from '../../tree/tree.ts';
 import { packageRoot } from '../project.ts';
@@ -37,10 +37,7 @@ export const zinitSetup: Stage = {
       ['etc/inittab', textEntry(await access.text('inittab'))],
       ['usr/sbin/init', linkEntry('../bin/busybox')],
       ['usr/lib/zosbuilder/node.mjs', textEntry(bundle)],
-      [
-        'usr/bin/node',
-        { ...textEntry('', 0o755), content: fileContent(runtime.path, (await stat(runtime.path)).size) },
-      ],
+      ['usr/bin/node', textEntry(stripSymbols(await readFile(runtime.path), runtime.path), 0o755)],
     );
     return {
       trees: { files: Tree.from(files) },
