@@ -15,7 +15,8 @@ const byteCount = z
     return Math.round(Number(number) * 1024 ** ['B', 'KiB', 'MiB', 'GiB'].indexOf(unit!));
   });
 
-const schema = z.strictObject({
+/** The keys of `image.yaml`. */
+export const recipeSchema = z.strictObject({
   profile: z.string().regex(/^[a-z][a-z0-9-]*$/),
   suite: z.string().min(1),
   components: z.array(z.string()).min(1),
@@ -33,7 +34,7 @@ const schema = z.strictObject({
 });
 
 /** `image.yaml` of the project over that of its profile, checked. */
-export type RecipeValues = z.infer<typeof schema>;
+export type RecipeValues = z.infer<typeof recipeSchema>;
 
 /** The recipe of a project: its checked values, and where each of its files is. */
 export interface Recipe {
@@ -110,7 +111,7 @@ async function readYaml(file: string, project: Project): Promise<YamlFile> {
 }
 
 function check(value: Record<string, unknown>, files: readonly YamlFile[]): RecipeValues {
-  const result = schema.safeParse(value);
+  const result = recipeSchema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
@@ -118,7 +119,7 @@ function check(value: Record<string, unknown>, files: readonly YamlFile[]): Reci
   const file = files.find((candidate) => String(place[0]) in candidate.value) ?? files[0]!;
   const name = place.join('.');
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape);
+    const known = Object.keys(recipeSchema.shape);
     const close = closestName(String(place.at(-1)), known);
     throw new Failure('config', `${file.at(place)}: unknown key "${name}"`, {
       hint: close ? `did you mean "${close}"?` : `the keys are ${known.join(', ')}`,

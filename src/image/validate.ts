@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { Failure } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import { withByteSource } from '../kernel/byte-source.ts';
@@ -33,8 +34,8 @@ export async function inspectRoot(root: Tree): Promise<Finding[]> {
 
 /** Links into what only exists in a running system, and those of a kernel package to its build tree, are no fault. */
 function danglingLink(root: Tree, path: string, target: string): Finding[] {
-  const place = target.startsWith('/') ? target : `${parentOf(path)}/${target}`;
-  if (/^\/?(proc|sys|dev|run)(\/|$)/.test(place) || /\/modules\/[^/]+\/(build|source)$/.test(path)) return [];
+  const place = posix.normalize(target.startsWith('/') ? target : `/${parentOf(path)}/${target}`);
+  if (/^\/(proc|sys|dev|run)(\/|$)/.test(place) || /\/modules\/[^/]+\/(build|source)$/.test(path)) return [];
   if (resolvePath((at) => root.get(at), place) !== undefined) return [];
   return [{ severity: 'warning', path, text: `links to ${target}, which is not in the image` }];
 }

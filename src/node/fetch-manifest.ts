@@ -47,10 +47,14 @@ export async function fetchManifest(url: URL, file: string, options: FetchOption
       if (error instanceof Failure && error.kind === 'hostile') throw error;
       const left = end - clock.now();
       if (left <= 0)
-        throw new Failure('unavailable', `${publicAddress(url)} did not come within ${patience} s`, {
-          cause: error,
-          hint: 'is the hub up, and does the node reach it?',
-        });
+        throw new Failure(
+          'unavailable',
+          `${publicAddress(url)} did not come${patience > 0 ? ` within ${patience} s` : ''}`,
+          {
+            cause: error,
+            hint: 'is the hub up, and does the node reach it?',
+          },
+        );
       const next = Math.min(pause, left);
       note(
         `${publicAddress(url)}: ${describeError(error)}; next try in ${(next / 1000).toFixed(1)} s, the last in ${Math.ceil(left / 1000)} s`,

@@ -16,13 +16,12 @@ export type FlistOutcome =
   | { readonly state: 'off'; readonly detail: string }
   | { readonly state: 'unavailable' | 'refused'; readonly detail: string; readonly manifest?: string };
 
-/** The file whose presence says that the flist needs no more waiting for; the unit's test looks for it. */
-export function outcomeFile(kind: FlistKind): string {
-  return join(paths.flistState, `${kind}.json`);
-}
+const outcomeFile = (kind: FlistKind) => join(paths.flistState, `${kind}.json`);
 
-export async function writeOutcome(kind: FlistKind, outcome: FlistOutcome): Promise<void> {
+/** Keeps the outcome for the report, and says to the unit's test that there is one. */
+export async function settleFlist(kind: FlistKind, outcome: FlistOutcome): Promise<void> {
   await writeAtomic(outcomeFile(kind), `${JSON.stringify(outcome)}\n`, { sync: false });
+  await writeAtomic(join(paths.settled, `flist-${kind}`), `${process.pid}\n`, { sync: false });
 }
 
 /** The outcome so far; a flist that nothing is known of counts as unavailable. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdir, readFile, realpath } from 'node:fs/promises';
 import { release } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -16,7 +17,7 @@ import {
   type FlistKind,
   type FlistOutcome,
   readOutcome,
-  writeOutcome,
+  settleFlist,
 } from './flist-outcome.ts';
 import { filesBelow, refusalOfFirmware, refusalOfModules } from './flist-policy.ts';
 import { type FlistSettings, flistSettings, publicAddress } from './flist-settings.ts';
@@ -24,8 +25,8 @@ import { parseKeyValues } from './key-values.ts';
 import { paths } from './paths.ts';
 
 /**
- * Mounts a flist of the node over the image's own files and serves it until it is unmounted or SIGTERM comes. When it cannot,
- * or must not, it says why on the console, leaves that as the outcome, and ends: the node goes on with what its image has.
+ * Mounts a flist of the node over the image's own files and serves it until SIGTERM. When it cannot, or must not, it says
+ * why on the console, keeps that as the outcome, and only stays, for its unit is a daemon: the node goes on with what its image has.
  * @param worker the module that `mountFlist` runs in its worker thread
  * @throws Failure `failed` when a mount that stood ends by itself
  */
@@ -34,18 +35,28 @@ export async function runFlistUnit(kind: FlistKind, worker: URL): Promise<void> 
   const started = await startFlist(kind, worker).catch(
     (error: unknown): Unmounted => ({ state: 'unavailable', detail: describeError(error) }),
   );
-  if ('state' in started) {
-    await giveUp(kind, started);
-    return;
-  }
-  const { name, mount } = started;
-  const stopped = new Promise((resolve) => process.once('SIGTERM', resolve)).then(() => mount.unmount());
-  await writeOutcome(kind, { state: 'mounted', manifest: name });
-  reached(kind, { state: 'mounted', manifest: name });
+  if ('state' in started) await goWithout(kind, started);
+  else await serveFlist(kind, started);
+}
+
+async function serveFlist(kind: FlistKind, { name, mount }: Started): Promise<void> {
+  const stopped = once(process, 'SIGTERM').then(() => mount.unmount());
   const ended = mount.done.then(() => {
     throw new Failure('failed', `the mount of ${name} ended by itself`);
   });
+  await settleFlist(kind, { state: 'mounted', manifest: name });
+  announce({ kind: 'reached', milestone: `flist-${kind}`, values: { state: 'mounted', manifest: name } });
   await Promise.race([stopped, ended]); // who still uses files of an unmounted flist is not waited for
+}
+
+async function goWithout(kind: FlistKind, outcome: Unmounted): Promise<void> {
+  const text = `flist ${kind}: ${outcome.state}: ${outcome.detail}; going on with what the image has`;
+  announce({ kind: outcome.state === 'off' ? 'note' : 'warning', text });
+  await settleFlist(kind, outcome);
+  announce({ kind: 'reached', milestone: `flist-${kind}`, values: { state: outcome.state } });
+  const idle = setInterval(() => {}, 2 ** 31 - 1); // without anything to wait for, node would end
+  await once(process, 'SIGTERM');
+  clearInterval(idle);
 }
 
 type Unmounted = Exclude<FlistOutcome, { state: 'mounted' }>;
@@ -108,17 +119,6 @@ async function freeMountpoint(directory: string): Promise<string> {
   while ((await findMount(mountpoint))?.type.startsWith('fuse')) await unmount(mountpoint);
   await mkdir(mountpoint, { recursive: true });
   return mountpoint;
-}
-
-async function giveUp(kind: FlistKind, outcome: Unmounted): Promise<void> {
-  const text = `flist ${kind}: ${outcome.state}: ${outcome.detail}; going on with what the image has`;
-  announce({ kind: outcome.state === 'off' ? 'note' : 'warning', text });
-  await writeOutcome(kind, outcome);
-  reached(kind, { state: outcome.state });
-}
-
-function reached(kind: FlistKind, values: Record<string, string>): void {
-  announce({ kind: 'reached', milestone: `flist-${kind}`, values });
 }
 
 function note(kind: FlistKind, text: string): void {

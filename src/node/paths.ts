@@ -13,6 +13,8 @@ export const paths = {
   imageModules: '/run/zos/image-modules.dep',
   /** Downloaded manifests, and how each flist ended. */
   flistState: '/run/zos/flists',
+  /** A file for each daemon whose work has ended, well or not; it holds the daemon's pid. */
+  settled: '/run/zos/settled',
   status: '/run/zos/status.json',
   /** A file for each process group that the supervisor has started. */
   services: '/run/zos/services',

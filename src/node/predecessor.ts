@@ -10,7 +10,7 @@ import { signalGroup } from './spawn-unit.ts';
  * children. So it does not adopt them: it ends every process group that its predecessor wrote down and starts anew.
  */
 
-/** Milliseconds that the groups of a predecessor have to end themselves. */
+/** Milliseconds that the groups of a predecessor have to end themselves, and then to vanish. */
 const grace = 2000;
 
 /** Writes down that a process group is ours: its leader, and when that started, by which a reused id is told apart. */
@@ -34,9 +34,10 @@ export async function endPredecessor(directory: string = paths.services): Promis
     .map(Number)
     .filter((leader) => leader > 1); // 0 and 1 would mean this group and every process (kill(2))
   const groups = recorded.filter((leader) => isRecorded(leader, directory) && groupExists(leader));
-  for (const leader of groups) signalGroup(leader, 'SIGTERM');
-  for (let waited = 0; waited < grace && groups.some(groupExists); waited += 50) await sleep(50);
-  for (const leader of groups) signalGroup(leader, 'SIGKILL');
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    for (const leader of groups) signalGroup(leader, signal);
+    for (let waited = 0; waited < grace && groups.some(groupExists); waited += 50) await sleep(50);
+  }
   for (const leader of recorded) rmSync(join(directory, String(leader)), { force: true });
   return groups.length;
 }

@@ -63,6 +63,11 @@ export class Service {
     return this.#child?.pid;
   }
 
+  /** Whether it was told to end. */
+  get stopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   /** Whether units after this one may start: it ended well, or it is a daemon that does its work. */
   get satisfied(): boolean {
     return this.#state.name === 'Success' || (this.#state.name === 'Running' && !this.unit.oneshot);

@@ -55,9 +55,9 @@ async function createHost(statusChanged: () => void) {
     async sleep(milliseconds: number, signal: AbortSignal) {
       await sleep(milliseconds, undefined, { signal }).catch(() => {}); // an aborted sleep has ended, too
     },
-    changed({ unit, state }: Service) {
+    changed({ unit, state, stopping }: Service) {
       statusChanged();
-      if (!('reason' in state)) return;
+      if (!('reason' in state) || stopping) return;
       const lastLine = ring.lastLine(unit.name);
       const reason = lastLine === undefined ? state.reason : `${state.reason}: ${lastLine}`;
       if (told.get(unit.name) === reason) return; // a daemon that fails every two seconds says why once

@@ -1,22 +1,29 @@
 import { decompress } from '../../archive/compression.ts';
 import { Failure } from '../../base/errors.ts';
 import { readStamp } from '../../image/stamp.ts';
+import { checkBudget } from '../../image/validate.ts';
 import { dumpTree } from '../../tree/dump.ts';
 import { treeFromCpio } from '../../tree/from-cpio.ts';
-import { output, type Stage } from '../stage.ts';
+import { output, type Stage, value } from '../stage.ts';
 import type { ImageValue } from './initramfs-create.ts';
 
 export const initramfsTest: Stage = {
   name: 'initramfs_test',
-  summary: 'reads the archive back and compares it with what went in',
+  summary: 'holds the archive against its budget, reads it back and compares it with what went in',
   module: import.meta.filename,
-  inputs: () => ({
+  inputs: (recipe) => ({
     archive: output('initramfs_create', 'image'),
     root: output('initramfs_create', 'root'),
     image: output('initramfs_create', 'description'),
+    'image.yaml budget': value(recipe.values.budget),
   }),
   async run(access) {
     const image = await access.value<ImageValue>('image');
+    checkBudget(
+      image.file,
+      image.bytes,
+      (await access.value<{ initramfs: number }>('image.yaml budget')).initramfs,
+    );
     const archive = await (await access.tree('archive')).file(image.file)!.content.read();
     const found = treeFromCpio(await decompress(archive, { name: image.file }));
     const expected = await dumpTree(await access.tree('root'));
