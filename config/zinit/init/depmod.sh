@@ -6,7 +6,7 @@ directory=/lib/modules/$(uname -r)
 if [ -e "$directory/modules.dep.bin" ]; then
   say "reached depmod indexes=present"
 elif ! (: >"$directory/.writable") 2>/dev/null; then
-  say "warning depmod: $directory has no indexes and is read-only: modules there will not be found"
+  say "warning depmod: $directory has no indexes and cannot be written: modules there will not be found"
   say "reached depmod indexes=missing"
 else
   rm -f "$directory/.writable"

@@ -40,12 +40,12 @@ write_resolver() {
   mv /etc/resolv.conf.new /etc/resolv.conf
 }
 
-settle() {
-  if [ -e $state/settled ]; then
+announce() {
+  if settled network; then
     say "note network: $interface has $ip/${mask:-24} now"
   else
     say "reached network interface=$interface address=$ip/${mask:-24}${router:+ router=${router%% *}}"
-    : >$state/settled
+    settle network
   fi
 }
 
@@ -56,13 +56,13 @@ case $1 in
   bound)
     if claim; then
       configure
-      settle
+      announce
     fi
     ;;
   renew)
     if claim && ! ip -4 addr show dev "$interface" | grep -qF " $ip/"; then
       configure
-      settle
+      announce
     fi
     ;;
 esac

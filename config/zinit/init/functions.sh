@@ -15,3 +15,14 @@ parameter() {
   done
   return 1
 }
+
+# A daemon whose work may end well or not says with `settle UNIT` that it has ended, and `settled UNIT` is its test. The pid of
+# the daemon tells the mark from one that an earlier run left.
+settle() {
+  mkdir -p /run/zos/settled
+  echo "$unit_pid" >/run/zos/settled/"$1"
+}
+
+settled() {
+  read -r pid 2>/dev/null </run/zos/settled/"$1" && kill -0 "$pid" 2>/dev/null
+}

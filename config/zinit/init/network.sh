@@ -5,6 +5,7 @@
 . /etc/zinit/init/functions.sh
 
 state=/run/zos/network
+export unit_pid=$$
 rm -rf $state
 mkdir -p $state/clients
 
@@ -30,7 +31,7 @@ give_up_after() {
   if ! [ -e $state/winner ]; then
     say "warning network: no link got an address within $1 s; going on without"
     say "reached network state=none"
-    : >$state/settled
+    settle network
   fi
 }
 

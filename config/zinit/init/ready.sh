@@ -3,9 +3,7 @@
 . /etc/zinit/init/functions.sh
 
 /usr/bin/node /usr/lib/zosbuilder/node.mjs report || say "warning ready: there is no report"
-BUILD_ID=unknown
-if [ -r /etc/zero-os-build-id ]; then . /etc/zero-os-build-id; fi
-say "reached ready build-id=$BUILD_ID"
+say "reached ready build-id=$(sed -n 's/^BUILD_ID=//p' /etc/zero-os-build-id)"
 if parameter zos.poweroff >/dev/null; then
   sync
   poweroff -f
