@@ -1,7 +1,7 @@
 import { BlockCache } from '../cache/block-cache.ts';
 import { BlockFiles } from '../cache/block-files.ts';
 import { blockKey, initBlockCodec } from '../flist/block-codec.ts';
-import { readManifest } from '../flist/manifest.ts';
+import { type Manifest, readManifest } from '../flist/manifest.ts';
 import { openRoutes } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { BlockSource } from './block-source.ts';
@@ -9,8 +9,8 @@ import { columnsOf } from './inode-columns.ts';
 import { MountServer } from './mount-server.ts';
 
 export interface MountFlistOptions {
-  /** The `.fl` file. */
-  readonly manifest: string;
+  /** The `.fl` file, or what was read from it. */
+  readonly manifest: string | Manifest;
   /** An existing directory. */
   readonly mountpoint: string;
   /** The directory of the block cache, made when something is kept; may be shared with other mounts and with rfs. */
@@ -43,7 +43,8 @@ export interface MountedFlist {
  */
 export async function mountFlist(options: MountFlistOptions): Promise<MountedFlist> {
   await initBlockCodec();
-  const manifest = await readManifest(options.manifest);
+  const manifest =
+    typeof options.manifest === 'string' ? await readManifest(options.manifest) : options.manifest;
   const store = options.store ?? (await openRoutes([...manifest.routes]));
   const log = options.log ?? ((line: string) => console.error(line));
   const cache = new BlockCache(new BlockFiles(options.cache, blockKey), { warn: log });

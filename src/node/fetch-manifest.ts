@@ -1,5 +1,6 @@
 import { describeError, Failure } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
+import { httpGet } from '../base/http.ts';
 import { formatBytes } from '../base/units.ts';
 import { publicAddress } from './flist-settings.ts';
 
@@ -65,19 +66,12 @@ export async function fetchManifest(url: URL, file: string, options: FetchOption
 }
 
 async function download(url: URL, file: string, maxSize: number): Promise<void> {
-  const { username, password } = url;
-  const bare = new URL(url);
-  bare.username = bare.password = ''; // fetch refuses addresses with a password in them
-  const secret = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const response = await fetch(bare, {
-    signal: AbortSignal.timeout(tryTimeout),
-    headers: username === '' ? {} : { authorization: `Basic ${Buffer.from(secret).toString('base64')}` },
-  });
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    throw new Failure('unavailable', `the server answers ${response.status}`);
+  const answer = await httpGet(url, { signal: AbortSignal.timeout(tryTimeout) });
+  if (!answer.ok) {
+    answer.discard();
+    throw new Failure('unavailable', `the server answers ${answer.status}`);
   }
-  await writeAtomic(file, bounded(response.body, maxSize, url), { sync: false });
+  await writeAtomic(file, bounded(answer.body, maxSize, url), { sync: false });
 }
 
 async function* bounded(

@@ -77,11 +77,12 @@ async function startFlist(kind: FlistKind, worker: URL): Promise<Started | Unmou
   });
 
   const mountpoint = await freeMountpoint(kind === 'modules' ? `/lib/modules/${release()}` : '/lib/firmware');
-  const refusal = await refusalOf(kind, await readManifest(file), mountpoint);
+  const manifest = await readManifest(file);
+  const refusal = await refusalOf(kind, manifest, mountpoint);
   if (refusal !== undefined) return { state: 'refused', detail: refusal, manifest: name };
 
   const store = await openStore(settings.blocks.href);
-  const mount = await mountFlist({ manifest: file, mountpoint, cache: paths.cache, store, worker });
+  const mount = await mountFlist({ manifest, mountpoint, cache: paths.cache, store, worker });
   if (!(await findMount(mountpoint))?.type.startsWith('fuse'))
     throw new Failure(
       'failed',

@@ -1,4 +1,5 @@
 import { Failure } from '../base/errors.ts';
+import { type HttpAnswer, httpGet } from '../base/http.ts';
 import { redactedAddress } from './route.ts';
 import { type BlockId, type Store, storedBlockLimit } from './store.ts';
 import { missingBlock, notCapable } from './store-errors.ts';
@@ -10,14 +11,12 @@ type Method = 'GET' | 'HEAD';
 
 /**
  * Blocks behind a web server, for reading: `<base>/<2 hex>/<64 hex>`, else `<base>/<64 hex>`, with the query of the base
- * (flist format, section 3.4). Connections are kept between requests. User and password of the address become basic
- * authentication.
+ * (flist format, section 3.4).
  */
 export class HttpStore implements Store {
   readonly address: string;
   readonly capabilities = { write: false, list: false, delete: false };
   readonly #base: URL;
-  readonly #headers: Record<string, string>;
   readonly #timeout: number;
   /** The layout that held the last block; asked first, so that a flat store costs one request a block and not two. */
   #layout: Layout = 'sharded';
@@ -25,22 +24,22 @@ export class HttpStore implements Store {
   /** @param options.timeout milliseconds until a request that is not answered whole is given up. */
   constructor(base: URL, { timeout = requestTimeout }: { timeout?: number } = {}) {
     this.address = redactedAddress(base.href);
-    this.#headers = authorization(base);
     this.#timeout = timeout;
     this.#base = new URL(base);
-    this.#base.username = '';
-    this.#base.password = '';
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#request('GET', id, signal, async (response) => {
-      if (response === undefined) throw missingBlock(this, id);
-      return readBody(response);
+    return this.#request('GET', id, signal, async (answer) => {
+      if (answer === undefined) throw missingBlock(this, id);
+      return readBody(answer.body, this.address);
     });
   }
 
   async has(id: BlockId, signal?: AbortSignal): Promise<boolean> {
-    return this.#request('HEAD', id, signal, async (response) => response !== undefined);
+    return this.#request('HEAD', id, signal, async (answer) => {
+      answer?.discard();
+      return answer !== undefined;
+    });
   }
 
   async put(_id: BlockId): Promise<void> {
@@ -61,26 +60,22 @@ export class HttpStore implements Store {
     method: Method,
     id: BlockId,
     signal: AbortSignal | undefined,
-    use: (response: Response | undefined) => Promise<T>,
+    use: (answer: HttpAnswer | undefined) => Promise<T>,
   ): Promise<T> {
     const timeout = AbortSignal.timeout(this.#timeout);
     const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
     try {
       const layouts: Layout[] = this.#layout === 'sharded' ? ['sharded', 'flat'] : ['flat', 'sharded'];
       for (const layout of layouts) {
-        const response = await fetch(this.#url(id, layout), {
-          method,
-          headers: this.#headers,
-          signal: either,
-        });
-        if (response.ok) {
+        const answer = await httpGet(this.#url(id, layout), { method, signal: either });
+        if (answer.ok) {
           this.#layout = layout;
-          return await use(response);
+          return await use(answer);
         }
-        await response.body?.cancel();
+        answer.discard();
         // A bucket that may not be listed says 403 for a key that is not there.
-        const mayBeElsewhere = response.status === 404 || (response.status === 403 && layout === layouts[0]);
-        if (!mayBeElsewhere) throw this.#refused(id, response.status);
+        const mayBeElsewhere = answer.status === 404 || (answer.status === 403 && layout === layouts[0]);
+        if (!mayBeElsewhere) throw this.#refused(id, answer.status);
       }
       return await use(undefined);
     } catch (error) {
@@ -116,26 +111,13 @@ export class HttpStore implements Store {
   }
 }
 
-function authorization(base: URL): Record<string, string> {
-  if (base.username === '' && base.password === '') return {};
-  const credentials = [base.username, base.password].map(percentDecoded).join(':');
-  return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
-}
-
-/** A lone `%`, which is no escape, stands for itself. */
-function percentDecoded(text: string): string {
-  return text.replace(/(%[0-9a-f]{2})+/gi, (escapes) =>
-    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString(),
-  );
-}
-
-async function readBody(response: Response): Promise<Uint8Array> {
+async function readBody(body: AsyncIterable<Uint8Array>, address: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > storedBlockLimit)
-      throw new Failure('corrupt', `${redactedAddress(response.url)} is more than a block can be`);
+      throw new Failure('corrupt', `${address} answers with more than a block can be`);
     chunks.push(chunk);
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
