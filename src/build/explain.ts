@@ -5,7 +5,7 @@ import { formatPlace } from '../kernel/config-lines.ts';
 import { firmwareDirectory, type SelectedFirmware, uncompressedName } from '../kernel/firmware.ts';
 import { ModuleIndex } from '../kernel/module-index.ts';
 import { normalizeName } from '../kernel/module-name.ts';
-import { resolvePath } from '../tree/overlay.ts';
+import { resolvePath } from '../tree/links.ts';
 import type { Tree } from '../tree/tree.ts';
 import { firmwareTag, flistNames } from './flist-names.ts';
 import type { Session } from './session.ts';

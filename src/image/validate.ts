@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { Failure } from '../base/errors.ts';
 import { formatBytes } from '../base/units.ts';
 import { withByteSource } from '../kernel/byte-source.ts';
-import { resolvePath } from '../tree/overlay.ts';
+import { resolvePath } from '../tree/links.ts';
 import { type Entry, type FileEntry, parentOf, type Tree } from '../tree/tree.ts';
 import { programNeeds } from './program-needs.ts';
 

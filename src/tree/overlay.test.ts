@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { treeArbitrary } from './arbitrary.ts';
 import { bytesContent } from './content.ts';
 import { dumpTree } from './dump.ts';
-import { overlay, resolvePath } from './overlay.ts';
+import { resolvePath } from './links.ts';
+import { overlay } from './overlay.ts';
 import { type Entry, Tree } from './tree.ts';
 
 const metadata = { mode: 0o755, uid: 0, gid: 0, mtime: 0 };

@@ -1,5 +1,6 @@
 import { Failure } from '../base/errors.ts';
 import { nameHardLinks } from './hard-links.ts';
+import { resolvePath } from './links.ts';
 import { type Entry, nameOf, parentOf, Tree } from './tree.ts';
 
 /**
@@ -65,33 +66,4 @@ function hasChildren(entries: ReadonlyMap<string, Entry>, directory: string): bo
 export function resolveDirectory(entries: ReadonlyMap<string, Entry>, path: string): string | undefined {
   const resolved = resolvePath((at) => entries.get(at), path);
   return resolved !== undefined && entries.get(resolved)?.kind === 'directory' ? resolved : undefined;
-}
-
-/**
- * The path that `path` means when every symbolic link on the way, the last one too, is followed with the tree as `/`.
- * Undefined when a component is missing, is not a directory where one is needed, or links form a cycle.
- */
-export function resolvePath(get: (path: string) => Entry | undefined, path: string): string | undefined {
-  const pending = path.split('/').reverse();
-  const done: string[] = [];
-  let links = 0;
-  while (pending.length > 0) {
-    const component = pending.pop()!;
-    if (component === '' || component === '.') continue;
-    if (component === '..') {
-      done.pop();
-      continue;
-    }
-    const at = [...done, component].join('/');
-    const entry = get(at);
-    if (entry === undefined) return undefined;
-    if (entry.kind !== 'symlink') {
-      done.push(component);
-      continue;
-    }
-    if (++links > 40) return undefined; // the limit of Linux (path_resolution(7))
-    if (entry.target.startsWith('/')) done.length = 0;
-    pending.push(...entry.target.split('/').reverse());
-  }
-  return done.join('/');
 }

@@ -1,3 +1,4 @@
+import { milestones } from '../../node/console.ts';
 import type { Scenario } from '../scenario.ts';
 import {
   buildIdMatches,
@@ -38,19 +39,7 @@ export const flists: Scenario = {
     ['-device', 'usb-kbd'],
   ],
   commandLine: ({ flistsUrl }) => [`FLISTS_BASE_URL=${flistsUrl}`],
-  milestones: [
-    'kernel',
-    'init',
-    'stage1',
-    'supervisor',
-    'udevd',
-    'network',
-    'flist-modules',
-    'flist-firmware',
-    'depmod',
-    'coldplug',
-    'ready',
-  ],
+  milestones: ['kernel', ...milestones],
   expectations: ({ buildId, files }) => [
     buildIdMatches(buildId),
     flistIs('modules', 'mounted'),

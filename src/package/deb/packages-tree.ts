@@ -1,7 +1,8 @@
 import { Failure } from '../../base/errors.ts';
 import { compareBytes } from '../../base/names.ts';
 import { contentDigest } from '../../tree/dump.ts';
-import { overlay, resolvePath } from '../../tree/overlay.ts';
+import { resolvePath } from '../../tree/links.ts';
+import { overlay } from '../../tree/overlay.ts';
 import { type Entry, nameOf, parentOf, type Tree } from '../../tree/tree.ts';
 import type { Lock, LockEntry } from './lock.ts';
 
