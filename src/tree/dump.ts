@@ -104,3 +104,20 @@ function parseEntry(dumped: DumpedEntry, content: (sha256: string, size: number)
       return { kind: dumped.kind, ...metadata };
   }
 }
+
+/** A content that a text form names. */
+export interface DumpedContent {
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** The contents that a text form names, without those that have no bytes. */
+export function dumpedContents(text: string): DumpedContent[] {
+  const contents: DumpedContent[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const { sha256, size } = JSON.parse(line) as DumpedEntry;
+    if (sha256 !== undefined && size) contents.push({ sha256, size });
+  }
+  return contents;
+}
