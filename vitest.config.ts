@@ -1,7 +1,18 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Scenarios run in the order of their numbers: the first builds what the others look at. */
+class ByNumber extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isScenario = ({ project }: TestSpecification) => project.name === 'scenarios';
+    const scenarios = files.filter(isScenario).sort((a, b) => (a.moduleId < b.moduleId ? -1 : 1));
+    return [...(await super.sort(files.filter((file) => !isScenario(file)))), ...scenarios];
+  }
+}
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: ByNumber },
     projects: [
       {
         test: {

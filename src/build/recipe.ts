@@ -93,7 +93,8 @@ async function readYaml(file: string, project: Project): Promise<YamlFile> {
   if (broken)
     throw new Failure(
       'config',
-      `${label}:${lines.linePos(broken.pos[0]).line}: ${broken.message.split('\n')[0]}`,
+      `${label}:${lines.linePos(broken.pos[0]).line}: ${broken.message.split('\n')[0]!.replace(/ at line \d+.*$/, '')}`,
+      { hint: 'the file is YAML: indent with blanks, close what is opened, put odd text into quotes' },
     );
   const value = (document.toJS() ?? {}) as Record<string, unknown>;
   if (typeof value !== 'object' || Array.isArray(value))
@@ -125,5 +126,7 @@ function check(value: Record<string, unknown>, files: readonly YamlFile[]): Reci
       hint: close ? `did you mean "${close}"?` : `the keys are ${known.join(', ')}`,
     });
   }
-  throw new Failure('config', `${file.at(place)}: "${name}": ${issue.message}`);
+  throw new Failure('config', `${file.at(place)}: "${name}": ${issue.message}`, {
+    hint: 'the image.yaml of the profile shows every key with its form',
+  });
 }

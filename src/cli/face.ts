@@ -38,7 +38,9 @@ export async function runFace(face: Face, argv: readonly string[] = process.argv
       .version(face.version, '-V, --version')
       .exitOverride(),
   );
-  if (asked !== undefined && !face.verbs[asked] && asked !== 'help') suggest(program);
+  const help =
+    asked !== undefined && face.verbs[asked] ? `${face.name} ${asked} --help` : `${face.name} --help`;
+  program.configureOutput({ outputError: (text, write) => write(usageError(text, help)) });
   for (const [name, verb] of Object.entries(face.verbs)) {
     const command = withCommonOptions(program.command(name).summary(verb.summary).description(verb.summary));
     if (name === asked) (await verb.load()).default(command);
@@ -58,8 +60,10 @@ function withCommonOptions(command: Command): Command {
     .configureHelp({ sortSubcommands: false });
 }
 
-function suggest(program: Command): void {
-  program.showHelpAfterError(`run '${program.name()} --help' for the verbs`);
+/** What commander says of a command line, with its guess, or else the help to read, as the hint. */
+function usageError(text: string, help: string): string {
+  const [, error = text, meant] = /^(.*?)(?:\n\(Did you mean (.*)\))?\n*$/s.exec(text) ?? [];
+  return `${error}\nhint: ${meant === undefined ? `run: ${help}` : `did you mean ${meant}`}\n`;
 }
 
 function report(error: unknown, debug: boolean): number {

@@ -94,7 +94,10 @@ export class DirStore implements Store {
     if (signal?.aborted) return signal.reason;
     if (cause instanceof Failure) return cause;
     const denied = ['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(cause) ?? '');
-    return new Failure(denied ? 'denied' : 'unavailable', `${this.address}: ${what}`, { cause });
+    return new Failure(denied ? 'denied' : 'unavailable', `${this.address}: ${what}`, {
+      cause,
+      hint: 'look at the path of the store, its rights and the space on its disk',
+    });
   }
 }
 

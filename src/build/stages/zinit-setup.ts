@@ -54,7 +54,10 @@ export const zinitSetup: Stage = {
 async function unitsTree(source: string, label: string): Promise<Tree> {
   const { problems } = await readUnitDirectory(source, label);
   const error = problems.find(({ severity }) => severity === 'error');
-  if (error) throw new Failure('config', formatUnitProblem(error));
+  if (error)
+    throw new Failure('config', formatUnitProblem(error), {
+      hint: 'no supervisor would start it: correct that line, or remove the unit',
+    });
   return (await treeFromDirectory(source)).map((path, entry) => {
     if (entry.kind === 'directory') return directoryEntry();
     const mode = path.endsWith('.sh') ? 0o755 : 0o644;
