@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { sha256 } from '../src/base/digest.ts';
@@ -74,12 +74,11 @@ describe('the booted node', () => {
   });
 
   test('has read firmware out of its mount as it was packed', async () => {
-    const directory = await temporary('firmware');
-    printed(
-      await rfs(['unpack', '-m', firmwareFlist(), '-s', `dir://${project.dist}/blocks`, directory], {
-        env: { TMPDIR: directory },
-      }),
-    );
+    const place = await temporary('firmware');
+    const directory = join(place, 'lib/firmware');
+    const from = ['-m', firmwareFlist(), '-s', `dir://${project.dist}/blocks`, '-c', join(place, 'cache')];
+    await mkdir(join(place, 'lib'));
+    printed(await rfs(['unpack', ...from, directory]));
     const { checks } = project.quickstart.verdict.report;
     expect(checks.length).toBeGreaterThan(0);
     for (const { path, sha256: read } of checks) {

@@ -34,6 +34,7 @@ export function terminalSvg(text: string): string {
   const height = lines.length * lineHeight + 2 * padding;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+    `<title>${escaped(lines[0] ?? '')}</title>`,
     `<style>${style}</style>`,
     `<rect class="page" x=".5" y=".5" width="${width - 1}" height="${height - 1}" rx="8"/>`,
     `<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="${fontSize}" xml:space="preserve">`,

@@ -68,14 +68,18 @@ function littleEndian(input: Uint8Array, at: number, width: number): number {
   return value;
 }
 
+/** Up to so many bytes a loop is faster than a call into the runtime, also where nothing was compiled yet. */
+const shortCopy = 16;
+
 function copyLiteral(input: Uint8Array, from: number, output: Uint8Array, to: number, length: number): void {
-  if (length > 64) output.set(input.subarray(from, from + length), to);
+  if (length > shortCopy) output.set(input.subarray(from, from + length), to);
   else for (let i = 0; i < length; i++) output[to + i] = input[from + i]!;
 }
 
-/** Byte by byte, because a back reference may overlap what it writes; it is at most 64 bytes long. */
+/** A back reference that overlaps what it writes repeats it, so it goes byte by byte. */
 function copyBack(output: Uint8Array, end: number, offset: number, length: number): void {
-  for (let i = end; i < end + length; i++) output[i] = output[i - offset]!;
+  if (length > shortCopy && offset >= length) output.copyWithin(end, end - offset, end - offset + length);
+  else for (let i = end; i < end + length; i++) output[i] = output[i - offset]!;
 }
 
 function malformed(why: string): Failure {
