@@ -29,6 +29,11 @@ describe('the recipe', () => {
     expect((await readRecipe(project)).values.suite).toBe('trixie');
   });
 
+  test('merges a section key by key', async () => {
+    await image('profile: debian\ncompression: { level: 19 }\n');
+    expect((await readRecipe(project)).values.compression).toEqual({ format: 'zstd', level: 19 });
+  });
+
   test('prefers a list of the profile to the common one', async () => {
     const recipe = await readRecipe(project);
     expect(recipe.path('packages.list')).toContain('profiles/debian/packages.list');
@@ -42,6 +47,12 @@ describe('the recipe', () => {
       'did you mean "suite"?',
     ],
     ['profile: debian\n\nbudget:\n  initramfs: big\n', 'config/image.yaml:4: "budget.initramfs"', undefined],
+    [
+      'profile: debian\ncompression: {levle: 3}\n',
+      'unknown key "compression.levle"',
+      'the keys are format, level',
+    ],
+    ['profile: debian\nboot_tests: [nope]\n', 'config/image.yaml:2: "boot_tests.0"', undefined],
     [
       'profile: debian\ncompression: {format: lzma}\n',
       'config/image.yaml:2: "compression.format"',

@@ -5,6 +5,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { errnoOf, Failure } from '../base/errors.ts';
 import { closestName } from '../base/names.ts';
+import { scenarios } from '../boot/scenarios/all.ts';
 import type { Project } from './project.ts';
 
 const byteCount = z
@@ -27,7 +28,7 @@ export const recipeSchema = z.strictObject({
     level: z.number().int().min(0).max(22).optional(),
   }),
   budget: z.strictObject({ initramfs: byteCount }),
-  boot_tests: z.array(z.string()),
+  boot_tests: z.array(z.enum(scenarios.filter(({ needsHub }) => !needsHub).map(({ name }) => name))),
   flists: z.strictObject({ firmware_tag: z.string().regex(/^[A-Za-z0-9._-]+$/), base_url: z.string() }),
   cleanup: z.array(z.string()),
   source_date_epoch: z.number().int().nonnegative().optional(),
@@ -63,7 +64,7 @@ export async function readRecipe(project: Project, profileName?: string): Promis
       hint: `make ${relative(project.directory, profileDirectory)}/image.yaml, or use the profile "debian"`,
     });
   const base = await readYaml(join(profileDirectory, 'image.yaml'), project);
-  const values = check({ ...base.value, ...own.value, profile }, [own, base]);
+  const values = check({ ...merge(base.value, own.value), profile }, [own, base]);
   const path = (name: string) => {
     const special = join(profileDirectory, name);
     return existsSync(special) ? special : join(project.config, name);
@@ -111,6 +112,25 @@ async function readYaml(file: string, project: Project): Promise<YamlFile> {
   return { label, value, at };
 }
 
+/** The values of a file over those of another; a section that both have is merged key by key. */
+function merge(lower: Record<string, unknown>, upper: Record<string, unknown>): Record<string, unknown> {
+  const isSection = (value: unknown): value is Record<string, unknown> =>
+    value !== null && typeof value === 'object' && !Array.isArray(value);
+  const merged = { ...lower };
+  for (const [key, value] of Object.entries(upper)) {
+    const below = merged[key];
+    merged[key] = isSection(value) && isSection(below) ? { ...below, ...value } : value;
+  }
+  return merged;
+}
+
+/** The keys that the schema knows at a place: those of the file, or of a section of it. */
+function keysAt(place: readonly (string | number)[]): string[] {
+  const section =
+    place.length === 0 ? recipeSchema : recipeSchema.shape[place[0] as keyof typeof recipeSchema.shape];
+  return section instanceof z.ZodObject ? Object.keys(section.shape) : [];
+}
+
 function check(value: Record<string, unknown>, files: readonly YamlFile[]): RecipeValues {
   const result = recipeSchema.safeParse(value);
   if (result.success) return result.data;
@@ -120,7 +140,7 @@ function check(value: Record<string, unknown>, files: readonly YamlFile[]): Reci
   const file = files.find((candidate) => String(place[0]) in candidate.value) ?? files[0]!;
   const name = place.join('.');
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(recipeSchema.shape);
+    const known = keysAt(place.slice(0, -1));
     const close = closestName(String(place.at(-1)), known);
     throw new Failure('config', `${file.at(place)}: unknown key "${name}"`, {
       hint: close ? `did you mean "${close}"?` : `the keys are ${known.join(', ')}`,
