@@ -2,7 +2,7 @@ import { mkdtempDisposable, readdir, readFile, stat, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readTextIfPresent, temporaryName, writeAtomic } from './files.ts';
+import { makeDirectory, readTextIfPresent, temporaryName, writeAtomic } from './files.ts';
 
 const scratchDirectory = () => mkdtempDisposable(join(tmpdir(), 'zosbuilder-'));
 
@@ -60,5 +60,26 @@ describe('readTextIfPresent', () => {
   test('fails on what is there and cannot be read', async () => {
     await using scratch = await scratchDirectory();
     await expect(readTextIfPresent(scratch.path)).rejects.toThrow('EISDIR');
+  });
+});
+
+describe('makeDirectory', () => {
+  test('makes every directory on the way, and is fine with those that are there', async () => {
+    await using scratch = await mkdtempDisposable(join(tmpdir(), 'files-'));
+    const directory = join(scratch.path, 'a/b/c');
+    await Promise.all([makeDirectory(directory), makeDirectory(directory)]);
+    await makeDirectory(directory);
+    expect((await stat(directory)).isDirectory()).toBe(true);
+  });
+
+  test('fails where a file is in the way', async () => {
+    await using scratch = await mkdtempDisposable(join(tmpdir(), 'files-'));
+    await writeFile(join(scratch.path, 'file'), '');
+    await expect(makeDirectory(join(scratch.path, 'file'))).rejects.toThrow('EEXIST');
+    await expect(makeDirectory(join(scratch.path, 'file/below'))).rejects.toThrow('ENOTDIR');
+  });
+
+  test('fails, and does not try for ever, where the system lets nobody make a name', async () => {
+    await expect(makeDirectory('/proc/no-such-directory/below')).rejects.toThrow('ENOENT');
   });
 });

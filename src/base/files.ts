@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from './errors.ts';
 
@@ -21,7 +21,7 @@ export async function writeAtomic(
   data: Uint8Array | string | AsyncIterable<Uint8Array>,
   { mode = 0o644, sync = true }: AtomicWriteOptions = {},
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   const temporary = temporaryName(path);
   try {
     const file = await open(temporary, 'wx', mode);
@@ -39,6 +39,24 @@ export async function writeAtomic(
     throw error;
   }
   if (sync) await syncDirectory(dirname(path));
+}
+
+/**
+ * Makes a directory and those above it; fine when it is there. Node's own way of doing so never returns where the system
+ * answers "no such file" to every new name, as below /proc.
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const isThere = errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory();
+    if (isThere) return;
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await mkdir(path).catch((again: unknown) => {
+      if (errnoOf(again) !== 'EEXIST') throw again;
+    });
+  }
 }
 
 /** Makes names that were created in or moved into a directory survive a power cut. */
