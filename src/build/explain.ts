@@ -7,7 +7,7 @@ import { ModuleIndex } from '../kernel/module-index.ts';
 import { normalizeName } from '../kernel/module-name.ts';
 import { resolvePath } from '../tree/links.ts';
 import type { Tree } from '../tree/tree.ts';
-import { firmwareTag, flistNames } from './flist-names.ts';
+import type { FlistsValue } from './flist-names.ts';
 import type { Session } from './session.ts';
 import type { KernelValue } from './stages/kernel-modules.ts';
 
@@ -165,8 +165,6 @@ function resolveName(root: Tree, path: string): string | undefined {
   return resolvePath((at) => root.get(at), path);
 }
 
-async function namesOf({ engine, recipe }: Session) {
-  const { release } = await engine.value<KernelValue>('kernel_modules', 'kernel');
-  const suite = await engine.value<string>('base_configure', 'suite');
-  return flistNames(release, firmwareTag(recipe.values.flists.firmware_tag, suite));
+async function namesOf({ engine }: Session): Promise<FlistsValue['names']> {
+  return (await engine.value<FlistsValue>('modules_setup', 'flists')).names;
 }

@@ -5,7 +5,7 @@ import { type PublishedFlist, publishFlist } from '../publish/publish.ts';
 import { DirStore } from '../store/dir.ts';
 import type { Route } from '../store/route.ts';
 import type { Store } from '../store/store.ts';
-import { type FlistKind, firmwareTag, flistNames } from './flist-names.ts';
+import type { FlistKind, FlistsValue } from './flist-names.ts';
 import type { Project } from './project.ts';
 import type { Session } from './session.ts';
 import type { KernelValue } from './stages/kernel-modules.ts';
@@ -24,8 +24,7 @@ export async function publishFlists(
 ): Promise<PublishedFlist[]> {
   const { engine, project } = session;
   const kernel = await engine.value<KernelValue>('kernel_modules', 'kernel');
-  const suite = await engine.value<string>('base_configure', 'suite');
-  const names = flistNames(kernel.release, firmwareTag(session.recipe.values.flists.firmware_tag, suite));
+  const { names, firmwareTag } = await engine.value<FlistsValue>('modules_setup', 'flists');
   const published: PublishedFlist[] = [];
   for (const kind of kinds) {
     const tree =
@@ -35,7 +34,7 @@ export async function publishFlists(
     const tags =
       kind === 'modules'
         ? { kind, 'kernel-release': kernel.release, 'kernel-package': `${kernel.package}=${kernel.version}` }
-        : { kind, 'firmware-tag': firmwareTag(session.recipe.values.flists.firmware_tag, suite) };
+        : { kind, 'firmware-tag': firmwareTag };
     published.push(
       await publishFlist({
         // A time that nobody gave becomes the newest of the tree itself, which no clock of this machine decides.

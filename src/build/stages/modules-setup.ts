@@ -3,7 +3,7 @@ import { closureOf } from '../../kernel/closure.ts';
 import { ModuleIndex } from '../../kernel/module-index.ts';
 import { parseModulesConf } from '../../kernel/modules-conf.ts';
 import { Tree } from '../../tree/tree.ts';
-import { firmwareTag, flistNames } from '../flist-names.ts';
+import { type FlistsValue, flistNames } from '../flist-names.ts';
 import { output, recipeFile, type Stage, value } from '../stage.ts';
 import type { KernelValue } from './kernel-modules.ts';
 
@@ -26,10 +26,9 @@ export const modulesSetup: Stage = {
     const all = (await access.tree('modules')).subtree(`usr/lib/modules/${kernel.release}`);
     const closure = closureOf(wanted, await ModuleIndex.read(all));
     const stage1 = closure.modules.filter(({ stage }) => stage === 'stage1');
-    const names = flistNames(
-      kernel.release,
-      firmwareTag(flists.firmware_tag, await access.value<string>('suite')),
-    );
+    const tag = (await access.value<string | null>('FIRMWARE_TAG')) || flists.firmware_tag;
+    const firmwareTag = tag === 'suite' ? await access.value<string>('suite') : tag;
+    const names = flistNames(kernel.release, firmwareTag);
     const settings = [`MODULES_FLIST=${names.modules}`, `FIRMWARE_FLIST=${names.firmware}`];
     if (flists.base_url !== '') settings.push(`FLISTS_BASE_URL=${flists.base_url}`);
     return {
@@ -39,7 +38,7 @@ export const modulesSetup: Stage = {
           ['etc/zero-os-flists', textEntry(`${settings.join('\n')}\n`)],
         ]),
       },
-      values: { closure },
+      values: { closure, flists: { names, firmwareTag } satisfies FlistsValue },
       note: `${wanted.length} wanted: ${closure.modules.length} modules (${stage1.length} in stage1), ${closure.builtins.length} built in`,
     };
   },

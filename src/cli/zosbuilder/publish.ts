@@ -35,7 +35,7 @@ export default function define(command: Command): void {
     .action(async (what: readonly FlistKind[], options: Options) => {
       const session = await sessionOf(options);
       const reporter = reporterOf(options);
-      await session.engine.build({ until: 'kernel_modules', reporter });
+      await session.engine.build({ until: 'modules_setup', reporter });
       const published = await publishFlists(session, {
         kinds: what,
         store: options.store
