@@ -35,7 +35,6 @@ export async function mountDevice(fd: number, options: MountOptions): Promise<st
     fd,
   );
   if (result.code !== 0) throw mountFailure(mountpoint, result.errors);
-  await raiseReadahead(mountpoint);
   return mountpoint;
 }
 
@@ -92,8 +91,11 @@ function mountFailure(mountpoint: string, errors: string): FuseError {
   });
 }
 
-/** Where sysfs is there and may be written: `/sys/class/bdi/MAJOR:MINOR` (sysfs-class-bdi). */
-async function raiseReadahead(mountpoint: string): Promise<void> {
+/**
+ * Raises the kernel's readahead of a mount, where sysfs is there and may be written: `/sys/class/bdi/MAJOR:MINOR`
+ * (sysfs-class-bdi). Only of use once the session has started: the reply to INIT sets it back to the kernel's default.
+ */
+export async function raiseReadahead(mountpoint: string): Promise<void> {
   const mount = await findMount(mountpoint);
   if (mount === undefined) return;
   await writeFile(`/sys/class/bdi/${mount.device}/read_ahead_kb`, `${readaheadKib}`, { flag: 'r+' }).catch(

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { describeError, Failure } from '../base/errors.ts';
 import { openDevice, sendReply } from '../fuse/device.ts';
 import { FuseError } from '../fuse/fuse-error.ts';
-import { mountDevice, unmount } from '../fuse/mount-point.ts';
+import { mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
 import { findMount } from '../fuse/mount-table.ts';
 import type { Errno } from '../fuse/protocol.ts';
 import type { BlockSource } from './block-source.ts';
@@ -67,6 +67,7 @@ export class MountServer {
         options: mountOptions,
       });
       await this.#started.promise;
+      await raiseReadahead(this.#mountpoint);
       return this.#mountpoint;
     } catch (error) {
       Atomics.store(this.#givenUp, 0, 1);
