@@ -37,7 +37,7 @@ test('one bundled file without native addons mounts, and unmounts when it is tol
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: ['snappy', 'sodium-native'],
+    external: ['snappy', 'sodium-native', 'koffi'],
     logLevel: 'error',
   });
   const server = spawn(process.execPath, [bundle, places.manifest, places.mountpoint, places.cache], {
