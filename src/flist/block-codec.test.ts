@@ -7,8 +7,8 @@ import { build } from 'esbuild';
 import * as fc from 'fast-check';
 import { compressSync } from 'snappy';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { nativeBlake2b, wasmBlake2b } from '../base/blake2b.ts';
 import { testDirectory } from '../store/test-directory.ts';
-import { nativeBlake2b, wasmBlake2b } from './blake2b.ts';
 import { blockKey, blockSize, decodeBlock, encodeBlock, initBlockCodec } from './block-codec.ts';
 
 beforeAll(initBlockCodec);

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { type Blake2b256, loadBlake2b } from '../base/blake2b.ts';
 import { Failure } from '../base/errors.ts';
-import { type Blake2b256, nativeBlake2b, wasmBlake2b } from './blake2b.ts';
 import { snappyDecode } from './snappy.ts';
 
 /** Plain bytes of every block of a file but its last one. The format fixes it; no file says it. */
@@ -22,7 +22,7 @@ let blake2b: Blake2b256 | undefined;
 
 /** Loads the hash function. To be awaited once before `blockKey` and `decodeBlock`; `encodeBlock` does it by itself. */
 export async function initBlockCodec(): Promise<void> {
-  blake2b ??= (await nativeBlake2b()) ?? (await wasmBlake2b());
+  blake2b ??= await loadBlake2b();
 }
 
 function hash(data: Uint8Array): string {

@@ -29,8 +29,8 @@ export async function nodeBinary(architecture: 'amd64'): Promise<NodeBinary> {
 }
 
 /**
- * The program of the booted node as one file: an entry module with everything it imports. Native addons stay out; the
- * code that would use them has a path without.
+ * The program of the booted node as one file: an entry module with everything it imports. Native addons stay out, for the
+ * code that would use them has a path without, and so do the kinds of stores that a node never reads from.
  */
 export async function bundleForNode(entry: string): Promise<Uint8Array> {
   const result = await build({
@@ -41,7 +41,7 @@ export async function bundleForNode(entry: string): Promise<Uint8Array> {
     target: 'node24',
     format: 'esm',
     outfile: 'node.mjs',
-    external: ['sodium-native', 'snappy', 'koffi'],
+    external: ['sodium-native', 'snappy', 'koffi', './s3.ts', './zdb.ts'],
     // CommonJS packages inside an ES module ask for `require`.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",

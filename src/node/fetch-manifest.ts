@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
 import { httpGet } from '../base/http.ts';
@@ -20,17 +21,6 @@ export interface FetchOptions {
   readonly maxSize?: number;
   readonly clock?: Clock;
 }
-
-/** Time in milliseconds. */
-export interface Clock {
-  now(): number;
-  sleep(milliseconds: number): Promise<void>;
-}
-
-const systemClock: Clock = {
-  now: () => performance.now(),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
-};
 
 /**
  * Downloads a manifest to `file` as soon as its server has it: waits for a server that is not up, a network that is not

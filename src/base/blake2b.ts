@@ -3,6 +3,14 @@ import { Buffer } from 'node:buffer';
 /** BLAKE2b, unkeyed, with a digest of 32 bytes (RFC 7693): the digest as 64 lower-case hex digits. */
 export type Blake2b256 = (data: Uint8Array) => string;
 
+let loaded: Promise<Blake2b256> | undefined;
+
+/** The faster of the two that is there. Loaded once. */
+export function loadBlake2b(): Promise<Blake2b256> {
+  loaded ??= nativeBlake2b().then((native) => native ?? wasmBlake2b());
+  return loaded;
+}
+
 /** libsodium's BLAKE2b; undefined where the native addon is not there, as in the bundle of the booted node. */
 export async function nativeBlake2b(): Promise<Blake2b256 | undefined> {
   try {

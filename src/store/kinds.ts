@@ -1,0 +1,46 @@
+import { Failure } from '../base/errors.ts';
+import { DirStore } from './dir.ts';
+import { HttpStore } from './http.ts';
+import { redactedAddress } from './route.ts';
+import type { Store } from './store.ts';
+
+/** A kind of store, known by the scheme of its URLs. */
+export interface StoreKind {
+  /** How its URLs are written. */
+  readonly form: string;
+  /** Whether a network lies between; such a store gets a deadline, further attempts and limits (open.ts). */
+  readonly remote: boolean;
+  /** Makes the store and contacts nobody. The URL has no parameters but those of this kind. */
+  readonly open: (url: URL) => Store | Promise<Store>;
+}
+
+/**
+ * Every kind of store by its scheme. What needs a library is imported when it is opened, so that the bundle of the booted
+ * node carries `dir` and `http` only.
+ */
+export const storeKinds: Readonly<Record<string, StoreKind>> = {
+  'dir:': { form: 'dir:///PATH', remote: false, open: (url) => new DirStore(directoryOf(url)) },
+  'http:': { form: 'http://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
+  'https:': { form: 'https://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
+};
+
+/** @throws Failure `config` for a scheme that no kind of store has. */
+export function kindOf(url: URL): StoreKind {
+  const kind = storeKinds[url.protocol];
+  if (kind !== undefined) return kind;
+  const forms = Object.values(storeKinds).map(({ form }) => form);
+  throw new Failure('config', `stores of the kind ${url.protocol}// are not supported`, {
+    hint: `supported are ${forms.join(', ')}`,
+  });
+}
+
+/** As in rfs the path is taken as the URL has it, so that `%20` stays `%20` (flist format, section 3.2). */
+function directoryOf(url: URL): string {
+  if (url.host !== '' || !url.pathname.startsWith('/'))
+    throw new Failure(
+      'usage',
+      `${redactedAddress(url.href)} does not name a directory by its absolute path`,
+      { hint: 'write dir:///PATH, with three slashes' },
+    );
+  return url.pathname;
+}
