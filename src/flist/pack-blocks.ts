@@ -1,5 +1,6 @@
 import { Failure } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
+import { claimBlock } from '../store/upkeep.ts';
 import { blocksOf } from '../tree/content.ts';
 import { type BlockRef, blockKey, blockSize, encodeBlock } from './block-codec.ts';
 import type { PackFile } from './pack-inodes.ts';
@@ -43,7 +44,7 @@ export async function packBlocks(
 
   const keep = async (plain: Uint8Array, key: string): Promise<BlockRef> => {
     const { ref, blob } = await encodeBlock(plain, key);
-    if (await store.has(ref.id)) return ref;
+    if (await claimBlock(store, ref.id)) return ref;
     await store.put(ref.id, blob);
     counts.newBlocks++;
     counts.storedBytes += blob.length;

@@ -85,7 +85,7 @@ describe('a packed tree', () => {
     let puts = 0;
     const counting: Store = Object.assign(Object.create(store), {
       put: async () => void puts++,
-      has: (id: string) => store.has(id),
+      claim: (id: string) => store.has(id),
     });
     const second = await packTree(tree, { manifest: await manifestPath(), store: counting, routes });
     expect(second).toMatchObject({ blocks: 7, newBlocks: 0, storedBytes: 0 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Store } from './store.ts';
+import { claimBlock } from './upkeep.ts';
 
 /** A store under test, and how its blocks get in; they are put into `seed` where the store itself cannot write. */
 export interface StoreUnderTest {
@@ -73,6 +74,22 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
         await store.put(idOf(blob), blob);
         expect(await store.has(idOf(blob))).toBe(true);
       } else await expect(store.put(idOf(blob), blob)).rejects.toMatchObject({ kind: 'denied' });
+    });
+
+    test('knows how old its blocks are and spares those that are claimed, or says nothing of ages', async () => {
+      const { store, seed } = await open();
+      await seed.put(idOf(blob), blob);
+      expect(await claimBlock(store, idOf(blob))).toBe(true);
+      expect(await claimBlock(store, idOf(other))).toBe(false);
+      if (store.upkeep === undefined) return;
+      const { modified, size } = (await store.upkeep.stat(idOf(blob)))!;
+      expect(size).toBe(blob.length);
+      expect(await store.upkeep.stat(idOf(other))).toBeUndefined();
+      expect(await store.upkeep.sweep(idOf(blob), modified)).toBe(false);
+      expect(await store.has(idOf(blob))).toBe(true);
+      expect(await store.upkeep.sweep(idOf(blob), modified + 1000)).toBe(true);
+      expect(await store.has(idOf(blob))).toBe(false);
+      expect(await store.upkeep.sweep(idOf(blob), modified + 1000)).toBe(false);
     });
 
     test('stops when it is told to', async () => {

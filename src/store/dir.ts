@@ -2,6 +2,8 @@ import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, Failure } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
+import { directoryFailure, flatPath, shardedPath } from './dir-paths.ts';
+import { DirUpkeep } from './dir-upkeep.ts';
 import { type BlockId, isBlockId, type Store, storedBlockLimit } from './store.ts';
 import { missingBlock } from './store-errors.ts';
 
@@ -12,24 +14,18 @@ import { missingBlock } from './store-errors.ts';
 export class DirStore implements Store {
   readonly address: string;
   readonly capabilities = { write: true, list: true, delete: true };
+  readonly upkeep: DirUpkeep;
   readonly #root: string;
 
   /** @param root an absolute path. */
   constructor(root: string) {
     this.#root = root;
     this.address = `dir://${root}`;
-  }
-
-  #sharded(id: BlockId): string {
-    return join(this.#root, id.slice(0, 2), id);
-  }
-
-  #flat(id: BlockId): string {
-    return join(this.#root, id);
+    this.upkeep = new DirUpkeep(root, this.address);
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
-    for (const path of [this.#sharded(id), this.#flat(id)]) {
+    for (const path of [shardedPath(this.#root, id), flatPath(this.#root, id)]) {
       try {
         return await readBlockFile(path, signal);
       } catch (error) {
@@ -42,14 +38,14 @@ export class DirStore implements Store {
   async put(id: BlockId, blob: Uint8Array, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     try {
-      await writeAtomic(this.#sharded(id), blob);
+      await writeAtomic(shardedPath(this.#root, id), blob);
     } catch (error) {
       throw this.#failure(`cannot write block ${id}`, error);
     }
   }
 
   async has(id: BlockId, signal?: AbortSignal): Promise<boolean> {
-    for (const path of [this.#sharded(id), this.#flat(id)]) {
+    for (const path of [shardedPath(this.#root, id), flatPath(this.#root, id)]) {
       signal?.throwIfAborted();
       try {
         if ((await stat(path)).isFile()) return true;
@@ -60,11 +56,16 @@ export class DirStore implements Store {
     return false;
   }
 
+  async claim(id: BlockId, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    return this.upkeep.claim(id);
+  }
+
   async *list(signal?: AbortSignal): AsyncIterable<BlockId> {
     for (const name of await this.#names(this.#root)) {
       signal?.throwIfAborted();
       if (isBlockId(name)) {
-        if (!(await exists(this.#sharded(name)))) yield name;
+        if (!(await exists(shardedPath(this.#root, name)))) yield name;
       } else if (/^[0-9a-f]{2}$/.test(name))
         for (const id of await this.#names(join(this.#root, name)))
           if (isBlockId(id) && id.startsWith(name)) yield id;
@@ -74,8 +75,8 @@ export class DirStore implements Store {
   async delete(id: BlockId, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     try {
-      await rm(this.#sharded(id), { force: true });
-      await rm(this.#flat(id), { force: true });
+      await rm(shardedPath(this.#root, id), { force: true });
+      await rm(flatPath(this.#root, id), { force: true });
     } catch (error) {
       throw this.#failure(`cannot delete block ${id}`, error);
     }
@@ -92,12 +93,7 @@ export class DirStore implements Store {
 
   #failure(what: string, cause: unknown, signal?: AbortSignal): unknown {
     if (signal?.aborted) return signal.reason;
-    if (cause instanceof Failure) return cause;
-    const denied = ['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(cause) ?? '');
-    return new Failure(denied ? 'denied' : 'unavailable', `${this.address}: ${what}`, {
-      cause,
-      hint: 'look at the path of the store, its rights and the space on its disk',
-    });
+    return directoryFailure(this.address, what, cause);
   }
 }
 

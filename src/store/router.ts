@@ -2,6 +2,7 @@ import { Failure } from '../base/errors.ts';
 import { covers, type Route } from './route.ts';
 import type { BlockId, Store } from './store.ts';
 import { missingBlock } from './store-errors.ts';
+import { claimBlock } from './upkeep.ts';
 
 /** A store with the range of block ids that it is for. */
 export interface RoutedStore {
@@ -56,6 +57,12 @@ export class Router implements Store {
   async has(id: BlockId, signal?: AbortSignal): Promise<boolean> {
     const stores = this.#storesOf(id);
     const held = await Promise.all(stores.map((store) => store.has(id, signal)));
+    return stores.length > 0 && held.every(Boolean);
+  }
+
+  async claim(id: BlockId, signal?: AbortSignal): Promise<boolean> {
+    const stores = this.#storesOf(id);
+    const held = await Promise.all(stores.map((store) => claimBlock(store, id, signal)));
     return stores.length > 0 && held.every(Boolean);
   }
 

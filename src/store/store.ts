@@ -1,9 +1,12 @@
+import type { BlockUpkeep } from './upkeep.ts';
+
 /** The id of a block: BLAKE2b-256 of the stored bytes as 64 lower-case hex digits. */
 export type BlockId = string;
 
 /**
- * Where blocks live. Every backend, and every wrapper around one, has these five methods and nothing else.
- * A block is immutable: the same id always means the same bytes.
+ * Where blocks live. Every backend, and every wrapper around one, has these five methods; a store that knows the age of its
+ * blocks also has `claim` and `upkeep`, and a wrapper hands both through. A block is immutable: the same id always means
+ * the same bytes.
  */
 export interface Store {
   /** The address as a user may see it: never with a password or token. */
@@ -22,6 +25,12 @@ export interface Store {
   list(signal?: AbortSignal): AsyncIterable<BlockId>;
   /** Removes a block; fine when there is none. */
   delete(id: BlockId, signal?: AbortSignal): Promise<void>;
+  /**
+   * As `has`, and a block that is held counts from now on as one that was put just now. Who relies on a block that is there
+   * claims it, so that `rfs gc`, which only removes old blocks, gives him the time to publish his manifest.
+   */
+  claim?(id: BlockId, signal?: AbortSignal): Promise<boolean>;
+  readonly upkeep?: BlockUpkeep | undefined;
 }
 
 /** Whether a name is the id of a block: 64 lower-case hex digits. */
