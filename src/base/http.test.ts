@@ -1,21 +1,23 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { httpGet } from './http.ts';
+import { type HttpAnswer, HttpPool, httpSend } from './http.ts';
 
 const servers: Server[] = [];
 
-async function serve(listener: RequestListener): Promise<URL> {
-  const server = createServer(listener);
+async function serve(listener: RequestListener, onConnection = () => {}): Promise<URL> {
+  const server = createServer(listener).on('connection', onConnection);
   servers.push(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 }
 
-async function textOf(url: URL): Promise<string> {
+const textOf = async (url: URL) => bodyOf(await httpSend(url));
+
+async function bodyOf({ body }: HttpAnswer): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of (await httpGet(url)).body) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
 
@@ -67,18 +69,83 @@ describe('an HTTP request', () => {
 
   test('gives up on redirects that go round', async () => {
     const url = await serve((_, response) => response.writeHead(301, { location: '/' }).end());
-    await expect(httpGet(url)).rejects.toThrowError(expect.objectContaining({ kind: 'unavailable' }));
+    await expect(httpSend(url)).rejects.toThrowError(expect.objectContaining({ kind: 'unavailable' }));
   });
 
   test('hands out a refusal as an answer', async () => {
     const url = await serve((_, response) => response.writeHead(404).end('no'));
-    const answer = await httpGet(url);
+    const answer = await httpSend(url);
     answer.discard();
     expect([answer.status, answer.ok]).toEqual([404, false]);
   });
 
   test('ends with its signal', async () => {
     const url = await serve(() => {});
-    await expect(httpGet(url, { signal: AbortSignal.timeout(50) })).rejects.toThrow();
+    await expect(httpSend(url, { signal: AbortSignal.timeout(50) })).rejects.toThrow();
+  });
+
+  test('carries a body and headers, and hands out those of the answer', async () => {
+    const url = await serve(async (request, response) => {
+      const sent = Buffer.concat(await request.toArray());
+      response.setHeader(
+        'x-seen',
+        `${request.method} ${request.headers['x-mark']} ${request.headers['content-length']}`,
+      );
+      response.end(sent);
+    });
+    const answer = await httpSend(url, {
+      method: 'PUT',
+      headers: { 'x-mark': 'm' },
+      body: Buffer.from('bytes'),
+    });
+    expect(answer.headers['x-seen']).toBe('PUT m 5');
+    expect(await bodyOf(answer)).toBe('bytes');
+  });
+
+  test.each(['PUT', 'DELETE', 'POST'] as const)('does not follow a redirect of a %s', async (method) => {
+    const url = await serve((_, response) => response.writeHead(307, { location: '/there' }).end());
+    const answer = await httpSend(url, { method });
+    answer.discard();
+    expect(answer.status).toBe(307);
+  });
+
+  test('hands out a redirect when asked to', async () => {
+    const url = await serve((_, response) => response.writeHead(301, { location: '/there' }).end());
+    const answer = await httpSend(url, { redirects: 'hand-out' });
+    answer.discard();
+    expect([answer.status, answer.headers.location]).toEqual([301, '/there']);
+  });
+
+  test('takes no authorization header along to another server', async () => {
+    let seen: string | undefined = 'none yet';
+    const target = await serve((request, response) => {
+      seen = request.headers.authorization;
+      response.end('there');
+    });
+    const url = await serve((_, response) => response.writeHead(302, { location: target.href }).end());
+    await bodyOf(await httpSend(url, { headers: { authorization: 'Bearer secret' } }));
+    expect(seen).toBeUndefined();
+  });
+
+  test('waits for a free connection of its pool, which takes nothing of its time', async () => {
+    let connections = 0;
+    const url = await serve(
+      ({ url }, response) => void setTimeout(() => response.end(url), url === '/slow' ? 800 : 0),
+      () => connections++,
+    );
+    const pool = new HttpPool({ connections: 1 });
+    const slow = httpSend(new URL('/slow', url), { pool }).then(bodyOf);
+    const quick = httpSend(new URL('/quick', url), { pool, timeout: 600 }).then(bodyOf);
+    expect(await Promise.all([slow, quick])).toEqual(['/slow', '/quick']);
+    expect(connections).toBe(1);
+  });
+
+  test.each([
+    ['before the answer', () => {}],
+    ['in the middle of the body', (response: ServerResponse) => void response.write('half')],
+  ])('ends with its time-out %s', async (_, begin) => {
+    const url = await serve((_, response) => begin(response));
+    const asked = httpSend(url, { timeout: 50 }).then(bodyOf);
+    await expect(asked).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 });

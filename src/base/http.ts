@@ -1,4 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { errnoOf, Failure } from './errors.ts';
 
@@ -7,39 +13,90 @@ export interface HttpAnswer {
   readonly status: number;
   /** Whether the status says success. */
   readonly ok: boolean;
+  /** By lower-case name. */
+  readonly headers: IncomingHttpHeaders;
   readonly body: AsyncIterable<Uint8Array>;
   /** Lets go of a body that nobody wants. */
   discard(): void;
 }
 
 export interface HttpOptions {
-  readonly method?: 'GET' | 'HEAD';
+  readonly method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  /** By lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
   /** Ends the request and the reading of its body. */
   readonly signal?: AbortSignal;
+  /**
+   * Milliseconds from having a connection to the end of the body; waiting for a free connection of the pool does not count.
+   * What comes later ends with a `TimeoutError`.
+   */
+  readonly timeout?: number;
+  /** Whose connections are used; without one there is no limit to them. */
+  readonly pool?: HttpPool;
+  /** Whether a redirect is followed, as is usual, or handed out as the answer. */
+  readonly redirects?: 'follow' | 'hand-out';
+}
+
+/** Connections that are kept for the next request; idle ones do not keep the process alive. */
+export class HttpPool {
+  readonly #http: HttpAgent;
+  readonly #https: HttpsAgent;
+
+  /**
+   * @param options.connections at most so many to one server; further requests wait for a free one
+   * @param options.ca certificates in PEM that are trusted in place of the built-in ones
+   */
+  constructor({ connections = Number.POSITIVE_INFINITY, ca }: { connections?: number; ca?: string } = {}) {
+    const kept = { keepAlive: true, maxSockets: connections };
+    this.#http = new HttpAgent(kept);
+    this.#https = new HttpsAgent({ ...kept, ...(ca !== undefined && { ca }) });
+  }
+
+  /** What node:http keeps the connections in. */
+  agentOf(url: URL): HttpAgent {
+    return url.protocol === 'https:' ? this.#https : this.#http;
+  }
 }
 
 const mostRedirects = 5;
-/** Connections are kept for the next request; idle ones do not keep the process alive. */
-const agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
+const sharedPool = new HttpPool();
 
 /**
  * Asks an HTTP server. Not `fetch`: that refuses some ports, and its start costs an emulated node two seconds. User and
- * password of the address become basic authentication; redirects are followed, without them to another server.
- * @throws Failure `unavailable` for too many redirects, and the system's errors for a server that cannot be reached
+ * password of the address become basic authentication, unless the headers have another. Redirects of GET and HEAD are
+ * followed, to another server without either.
+ * @throws Failure `unavailable` for too many redirects, `TimeoutError`, and the system's errors for a server that cannot be
+ * reached
  */
-export async function httpGet(url: URL, options: HttpOptions = {}): Promise<HttpAnswer> {
+export async function httpSend(url: URL, options: HttpOptions = {}): Promise<HttpAnswer> {
+  const { method = 'GET', redirects = 'follow' } = options;
+  const follows = redirects === 'follow' && (method === 'GET' || method === 'HEAD');
   let at = url;
-  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    const response = await send(at, options);
-    const { statusCode: status = 0, headers } = response;
-    if (status < 300 || status >= 400 || headers.location === undefined)
-      return { status, ok: status >= 200 && status < 300, body: response, discard: () => response.resume() };
+  let headers = options.headers;
+  for (let followed = 0; followed <= mostRedirects; followed++) {
+    const response = await send(at, { ...options, ...(headers && { headers }) });
+    const { location } = response.headers;
+    if (!follows || !isRedirect(response) || location === undefined) return answerOf(response);
     response.resume();
-    const next = new URL(headers.location, at);
-    if (next.host === at.host) [next.username, next.password] = [at.username, at.password];
+    const next = new URL(location, at);
+    if (next.origin === at.origin) [next.username, next.password] = [at.username, at.password];
+    else headers = withoutAuthorization(headers);
     at = next;
   }
   throw new Failure('unavailable', `the server redirects more than ${mostRedirects} times`);
+}
+
+const isRedirect = ({ statusCode = 0 }: IncomingMessage) => statusCode >= 300 && statusCode < 400;
+
+function answerOf(response: IncomingMessage): HttpAnswer {
+  const { statusCode: status = 0, headers } = response;
+  const ok = status >= 200 && status < 300;
+  return { status, ok, headers, body: response, discard: () => response.resume() };
+}
+
+function withoutAuthorization(headers: HttpOptions['headers'] = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
 }
 
 async function send(url: URL, options: HttpOptions): Promise<IncomingMessage> {
@@ -49,35 +106,49 @@ async function send(url: URL, options: HttpOptions): Promise<IncomingMessage> {
       return await attempt.response;
     } catch (error) {
       // A server may close a kept connection at the moment when it is used again.
-      if (!attempt.reusedConnection() || errnoOf(error) !== 'ECONNRESET') throw error;
+      const closed = attempt.reusedConnection() && ['ECONNRESET', 'EPIPE'].includes(errnoOf(error) ?? '');
+      if (!closed || options.method === 'POST' || options.signal?.aborted) throw error;
     }
   }
 }
 
-function sendOnce(url: URL, { method = 'GET', signal }: HttpOptions) {
-  const isHttps = url.protocol === 'https:';
+function sendOnce(url: URL, { method = 'GET', headers, body, signal, timeout, pool }: HttpOptions) {
   const address = new URL(url);
   address.username = address.password = ''; // node would decode them, and throw at a lone `%`
-  const request = (isHttps ? httpsRequest : httpRequest)(address, {
+  const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(address, {
     method,
-    agent: agents[isHttps ? 'https:' : 'http:'],
-    headers: authorization(url),
+    agent: (pool ?? sharedPool).agentOf(url),
+    headers: { ...basicAuthorization(url), ...headers },
     ...(signal && { signal }),
   });
+  if (timeout !== undefined) limitTime(request, timeout);
   const response = new Promise<IncomingMessage>((resolve, reject) => {
-    request.on('response', resolve).on('error', reject).end();
+    request.on('response', resolve).on('error', reject).end(body);
   });
   return { response, reusedConnection: () => request.reusedSocket };
 }
 
-function authorization({ username, password }: URL): Record<string, string> {
+function limitTime(request: ClientRequest, timeout: number): void {
+  let response: IncomingMessage | undefined;
+  request.once('response', (got: IncomingMessage) => {
+    response = got;
+  });
+  request.once('socket', () => {
+    const timer = setTimeout(() => {
+      (response ?? request).destroy(new DOMException(`no whole answer in ${timeout} ms`, 'TimeoutError'));
+    }, timeout);
+    request.once('close', () => clearTimeout(timer));
+  });
+}
+
+function basicAuthorization({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {};
   const credentials = [username, password].map(percentDecoded).join(':');
   return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
 }
 
-/** A lone `%`, which is no escape, stands for itself. */
-function percentDecoded(text: string): string {
+/** The text behind percent-escapes; a lone `%`, which is no escape, stands for itself. */
+export function percentDecoded(text: string): string {
   return text.replace(/(%[0-9a-f]{2})+/gi, (escapes) =>
     Buffer.from(escapes.replaceAll('%', ''), 'hex').toString(),
   );

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
-import { httpGet } from '../base/http.ts';
+import { httpSend } from '../base/http.ts';
 import { formatBytes } from '../base/units.ts';
 import { publicAddress } from './flist-settings.ts';
 
@@ -56,7 +56,7 @@ export async function fetchManifest(url: URL, file: string, options: FetchOption
 }
 
 async function download(url: URL, file: string, maxSize: number): Promise<void> {
-  const answer = await httpGet(url, { signal: AbortSignal.timeout(tryTimeout) });
+  const answer = await httpSend(url, { signal: AbortSignal.timeout(tryTimeout) });
   if (!answer.ok) {
     answer.discard();
     throw new Failure('unavailable', `the server answers ${answer.status}`);

@@ -1,5 +1,5 @@
 import { Failure } from '../base/errors.ts';
-import { type HttpAnswer, httpGet } from '../base/http.ts';
+import { type HttpAnswer, httpSend } from '../base/http.ts';
 import { redactedAddress } from './route.ts';
 import { type BlockId, type Store, storedBlockLimit } from './store.ts';
 import { missingBlock, notCapable } from './store-errors.ts';
@@ -67,7 +67,7 @@ export class HttpStore implements Store {
     try {
       const layouts: Layout[] = this.#layout === 'sharded' ? ['sharded', 'flat'] : ['flat', 'sharded'];
       for (const layout of layouts) {
-        const answer = await httpGet(this.#url(id, layout), { method, signal: either });
+        const answer = await httpSend(this.#url(id, layout), { method, signal: either });
         if (answer.ok) {
           this.#layout = layout;
           return await use(answer);
