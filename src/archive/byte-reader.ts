@@ -1,10 +1,15 @@
 import { Failure } from '../base/errors.ts';
 
+/** A source that can leave bytes out: up to `size` of them, as many as there are; it says how many. */
+interface SkippingIterator extends AsyncIterator<Uint8Array> {
+  skip?(size: number): Promise<number>;
+}
+
 /** Takes the bytes of a source in pieces of wanted sizes. Holds no more than the source's own chunks. */
 export class ByteReader {
   /** What is read, for messages. */
   readonly name: string;
-  readonly #source: AsyncIterator<Uint8Array>;
+  readonly #source: SkippingIterator;
   /** Bytes that came from the source and were not taken yet. */
   #chunks: Uint8Array[] = [];
   #buffered = 0;
@@ -50,6 +55,24 @@ export class ByteReader {
     const taken = this.#joined();
     this.#chunks = taken.length > size ? [taken.subarray(size)] : [];
     return taken.subarray(0, size);
+  }
+
+  /**
+   * Leaves out the next `size` bytes, by the source's own `skip` where it has one; none of them is kept.
+   * @throws Failure `corrupt` when the source ends before.
+   */
+  async skip(size: number): Promise<void> {
+    for (let left = size; left > 0; ) {
+      if (this.#buffered === 0 && this.#source.skip !== undefined) {
+        const skipped = await this.#source.skip(left);
+        this.#offset += skipped;
+        left -= skipped;
+        if (left === 0) return;
+      }
+      const piece = Math.min(left, Math.max(1, this.#buffered));
+      await this.read(piece);
+      left -= piece;
+    }
   }
 
   /** Every byte not taken yet, in the chunks of the source. */

@@ -134,8 +134,8 @@ export function encodePax(records: Iterable<readonly [key: string, value: Uint8A
 /** Sum of all bytes of a header, its checksum field counted as spaces. */
 function checksum(block: Uint8Array): number {
   let sum = 0;
-  for (const [at, byte] of block.entries())
-    sum += at >= checksumField.start && at < checksumField.end ? 0x20 : byte;
+  for (let at = 0; at < block.length; at++)
+    sum += at >= checksumField.start && at < checksumField.end ? 0x20 : block[at]!;
   return sum;
 }
 

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { Failure } from '../base/errors.ts';
+import { FileRange, type OpenFile, readFully } from '../base/file-range.ts';
 
 /**
  * The bytes of a regular file, readable when somebody wants them. A content never changes: two reads give the same
@@ -13,6 +14,8 @@ export interface Content {
   readonly digest?: string;
   /** The plain file that holds exactly these bytes, for readers that want to open it themselves. */
   readonly file?: string;
+  /** Where these bytes lie in a larger file, for readers that want to open it themselves. */
+  readonly slice?: { readonly file: string; readonly offset: number };
   /** All bytes at once. */
   read(): Promise<Uint8Array>;
   /** The bytes in order, in chunks of any size. */
@@ -60,6 +63,36 @@ export function fileContent(file: string, size: number, digest?: string): Conten
       if (found !== size) throw changed(found);
     },
   };
+}
+
+/**
+ * A content that lies in an open file from `offset` on. A class, because an archive has a million of them.
+ * @throws Failure `corrupt` on reading when the file ends before.
+ */
+export class SliceContent implements Content {
+  readonly size: number;
+  readonly #file: OpenFile;
+  readonly #offset: number;
+
+  constructor(file: OpenFile, offset: number, size: number) {
+    this.#file = file;
+    this.#offset = offset;
+    this.size = size;
+  }
+
+  get slice(): { file: string; offset: number } {
+    return { file: this.#file.path, offset: this.#offset };
+  }
+
+  async read(): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafeSlow(this.size);
+    await readFully(this.#file, bytes, this.#offset);
+    return bytes;
+  }
+
+  chunks(): AsyncIterable<Uint8Array> {
+    return new FileRange(this.#file, this.#offset, this.#offset + this.size);
+  }
 }
 
 /** The bytes of a content in blocks of exactly `blockSize`, but for the last one. */
