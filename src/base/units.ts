@@ -1,3 +1,5 @@
+import { Failure } from './errors.ts';
+
 /** A number of bytes for people: `0 B`, `1.5 KiB`, `12.1 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
@@ -17,4 +19,20 @@ export function formatDuration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
   return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
+}
+
+const unitMilliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/**
+ * Reads a duration as people write it, `90s`, `30m`, `24h`, `7d` or `0`, in milliseconds.
+ * @throws Failure `usage`
+ */
+export function parseDuration(text: string): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
+  if (text === '0') return 0;
+  if (digits === undefined)
+    throw new Failure('usage', `${JSON.stringify(text)} is no duration`, {
+      hint: 'write a number with its unit: 90s, 30m, 24h or 7d',
+    });
+  return Number(digits) * unitMilliseconds[unit as keyof typeof unitMilliseconds];
 }
