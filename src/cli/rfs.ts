@@ -14,6 +14,10 @@ await runFace({
     mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
     pack: { summary: 'pack a directory into a flist and a store', load: () => import('./rfs/pack.ts') },
     unpack: { summary: 'write the files of a flist into a directory', load: () => import('./rfs/unpack.ts') },
+    sync: {
+      summary: 'copy the blocks that one store has and another has not',
+      load: () => import('./rfs/sync.ts'),
+    },
     flist: { summary: 'show what is in a flist', load: () => import('./rfs/flist.ts') },
     config: {
       summary: 'list and change the tags and stores of a flist',

@@ -1,0 +1,94 @@
+import { loadBlake2b } from '../base/blake2b.ts';
+import { Failure } from '../base/errors.ts';
+import { forEachParallel } from '../base/parallel.ts';
+import type { BlockId, Store } from '../store/store.ts';
+
+export interface CopyCounts {
+  /** Blocks that were looked at. */
+  blocks: number;
+  /** Blocks that the destination did not have. */
+  copiedBlocks: number;
+  /** Stored bytes of those. */
+  copiedBytes: number;
+}
+
+export interface CopyOptions {
+  /** The stored bytes of a block; they need not be the right ones. */
+  readonly read: (id: BlockId, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly to: Store;
+  /** Whether the destination has the block already. */
+  readonly isThere: (id: BlockId, signal: AbortSignal) => Promise<boolean>;
+  /** Blocks underway at one time, each of at most 1 MiB of memory; 32 by default. */
+  readonly concurrency?: number | undefined;
+  /** Called after every block with the counts so far. */
+  readonly onProgress?: ((counts: Readonly<CopyCounts>) => void) | undefined;
+}
+
+/** How many blocks that cannot be copied an error names. */
+const mostNamed = 5;
+
+/**
+ * Copies blocks as they are stored, never decoded, each checked against its id on the way. What was copied stays when it fails, so
+ * a second run goes on where the first ended. A block that its source lost or damaged does not keep the others
+ * from being copied.
+ * @param ids each block once.
+ * @throws Failure `not-found` or `corrupt` at the end for blocks that could not be had, and at once for a store that fails.
+ */
+export async function copyBlocks(
+  ids: Iterable<BlockId> | AsyncIterable<BlockId>,
+  options: CopyOptions,
+): Promise<CopyCounts> {
+  const { read, to, isThere, concurrency = 32, onProgress = () => {} } = options;
+  if (!to.capabilities.write)
+    throw new Failure('denied', `${to.address} cannot keep blocks`, {
+      hint: 'copy to a store that can be written, for example dir:///srv/blocks',
+    });
+  const counts: CopyCounts = { blocks: 0, copiedBlocks: 0, copiedBytes: 0 };
+  const lost: Failure[] = [];
+  const readChecked = await checkedReader(read);
+  await forEachParallel(ids, concurrency, async (id, signal) => {
+    if (!(await isThere(id, signal))) {
+      const blob = await readChecked(id, signal).catch((error: unknown) => {
+        if (!isLoss(error)) throw error;
+        lost.push(error);
+        return undefined;
+      });
+      if (blob !== undefined) {
+        await to.put(id, blob, signal);
+        counts.copiedBlocks++;
+        counts.copiedBytes += blob.length;
+      }
+    }
+    counts.blocks++;
+    onProgress(counts);
+  });
+  if (lost.length > 0) throw lossOf(lost, counts.blocks);
+  return counts;
+}
+
+async function checkedReader(read: CopyOptions['read']): Promise<CopyOptions['read']> {
+  const blake2b = await loadBlake2b();
+  return async (id, signal) => {
+    const blob = await read(id, signal);
+    if (blake2b(blob) !== id)
+      throw new Failure('corrupt', `block ${id} is damaged`, {
+        cause: 'the stored bytes do not have the digest they are named by',
+      });
+    return blob;
+  };
+}
+
+/** Whether only this one block is bad, and not the store. */
+function isLoss(error: unknown): error is Failure {
+  return error instanceof Failure && (error.kind === 'not-found' || error.kind === 'corrupt');
+}
+
+function lossOf(lost: readonly Failure[], total: number): Failure {
+  const kind = lost.some((failure) => failure.kind === 'corrupt') ? 'corrupt' : 'not-found';
+  const named = lost.slice(0, mostNamed).map(({ message }) => message);
+  const more = lost.length > mostNamed ? [`and ${lost.length - mostNamed} more`] : [];
+  return new Failure(kind, `${lost.length} of ${total} blocks could not be copied`, {
+    cause: [...named, ...more].join('; '),
+    hint: 'the others were copied; name a store that has these too, and run the command again',
+  });
+}
