@@ -1,4 +1,6 @@
-/** Orders two strings by their UTF-8 bytes, the order of every sorted output of this project. */
+import { Failure } from './errors.ts';
+
+/** Orders two names by their bytes, as `encodeName` gives them: the order of every sorted output of this project. */
 export function compareBytes(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
@@ -6,6 +8,8 @@ export function compareBytes(a: string, b: string): number {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x !== y) {
+      if (isLoneByte(a, i) || isLoneByte(b, i))
+        return Buffer.compare(rawBytes(a.slice(i)), rawBytes(b.slice(i)));
       // UTF-16 puts surrogates (code points above U+FFFF) below U+E000..U+FFFF; UTF-8 does not.
       const xIsSurrogate = x >= 0xd800 && x <= 0xdfff;
       const yIsSurrogate = y >= 0xd800 && y <= 0xdfff;
@@ -13,6 +17,73 @@ export function compareBytes(a: string, b: string): number {
     }
   }
   return a.length - b.length;
+}
+
+/** Whether a surrogate that stands for a byte is here, and not the second half of a character. */
+function isLoneByte(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  if (unit < 0xdc80 || unit > 0xdcff) return false;
+  const before = at === 0 ? 0 : text.charCodeAt(at - 1);
+  return before < 0xd800 || before > 0xdbff;
+}
+
+/**
+ * The text of a file name's bytes. A byte that is no part of valid UTF-8 becomes the lone surrogate U+DC00 + byte, which no
+ * valid text holds, so that `encodeName` gives back the very bytes (the "surrogateescape" of PEP 383).
+ */
+export function decodeName(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text = buffer.toString();
+  return text.includes('\ufffd') ? decodeSlowly(buffer) : text;
+}
+
+function decodeSlowly(bytes: Buffer): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const length = sequenceLength(bytes, at);
+    text += length === 0 ? String.fromCharCode(0xdc00 + bytes[at]!) : bytes.toString('utf8', at, at + length);
+    at += Math.max(length, 1);
+  }
+  return text;
+}
+
+/** Length of the UTF-8 sequence that begins here; 0 when none does (RFC 3629, section 4). */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  if (length === 0 || at + length > bytes.length) return 0;
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (bytes[at + 1]! < least || bytes[at + 1]! > most) return 0;
+  for (let i = at + 2; i < at + length; i++) if ((bytes[i]! & 0xc0) !== 0x80) return 0;
+  return length;
+}
+
+/**
+ * The bytes of a file name; the inverse of `decodeName`.
+ * @throws Failure `corrupt` for half a character that stands for no byte.
+ */
+export function encodeName(text: string): Buffer {
+  if (!text.replace(loneBytes, '').isWellFormed())
+    throw new Failure('corrupt', `${JSON.stringify(text)} is no name: it holds half a character`, {
+      hint: 'take the name from its bytes, with decodeName',
+    });
+  return rawBytes(text);
+}
+
+const loneBytes = /[\udc80-\udcff]+/gu;
+
+function rawBytes(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text);
+  const parts: Buffer[] = [];
+  let done = 0;
+  for (const { 0: lone, index } of text.matchAll(loneBytes)) {
+    const units = Array.from(lone, (unit) => unit.charCodeAt(0) & 0xff);
+    parts.push(Buffer.from(text.slice(done, index)), Buffer.from(units));
+    done = index + lone.length;
+  }
+  return Buffer.concat([...parts, Buffer.from(text.slice(done))]);
 }
 
 /** The candidate that a misspelt name most likely means (edit distance at most a third of its length), if any. */

@@ -5,7 +5,7 @@ export interface Inode {
   readonly ino: number;
   /** The inode number of the directory; 0 for the root. */
   readonly parent: number;
-  /** The last component of the path; `/` for the root. */
+  /** The last component of the path, as `decodeName` gives it; `/` for the root. */
   readonly name: string;
   readonly size: number;
   readonly uid: number;
@@ -17,8 +17,14 @@ export interface Inode {
   /** Whole seconds since the epoch. */
   readonly ctime: number;
   readonly mtime: number;
-  /** What a symbolic link points to. */
+  /** Nanoseconds of the modification time, 1 to 999,999,999; absent when 0. */
+  readonly mtimeNs?: number;
+  /** What a symbolic link points to, as `decodeName` gives it. */
   readonly target?: string;
+  /** The inode number of the first name of this file, where this is a further one: both are one file. */
+  readonly link?: number;
+  /** Extended attributes by name; absent when there are none. */
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
 /** The inode number of every manifest's root directory. */

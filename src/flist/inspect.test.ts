@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatEntry, formatSummary, inspectEntries, inspectSummary } from './inspect.ts';
-import { sampleManifest } from './test-manifest.ts';
+import { manifestOf } from './manifest.ts';
+import { sampleManifest, sampleRows } from './test-manifest.ts';
 import { treeLines } from './tree-view.ts';
 
 describe('inspecting', () => {
@@ -41,9 +42,9 @@ describe('inspecting', () => {
   });
 
   test('shows control characters of a name as escapes', () => {
-    const { inodes, ...rest } = sampleManifest();
+    const { inodes, ...rest } = sampleRows();
     const evil = inodes.map((inode) => (inode.ino === 5 ? { ...inode, name: 'a\u001b[2Jb\nc' } : inode));
-    const manifest = { ...rest, inodes: evil };
+    const manifest = manifestOf({ ...rest, inodes: evil });
     const entry = [...inspectEntries(manifest)].find(({ inode }) => inode === 5)!;
     expect(formatEntry(entry)[0]).toBe('/a\\u{1b}[2Jb\\u{a}c');
     expect([...treeLines(manifest)]).toContain('  a\\u{1b}[2Jb\\u{a}c');

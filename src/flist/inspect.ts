@@ -69,7 +69,7 @@ export function inspectSummary(manifest: Manifest): InspectedSummary {
     if (kind === 'file') {
       counts.files++;
       counts.bytes += size;
-      counts.blocks += manifest.blocks.get(ino)?.length ?? 0;
+      counts.blocks += manifest.blockCount(ino);
     } else if (kind === 'directory') counts.directories++;
     else if (kind === 'symlink') counts.symlinks++;
     else counts.others++;

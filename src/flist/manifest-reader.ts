@@ -1,19 +1,28 @@
 import { copyFile, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { errnoOf, Failure } from '../base/errors.ts';
-import type { BlockRef } from './block-codec.ts';
-import type { Inode } from './inode.ts';
-import type { Manifest } from './manifest.ts';
-import { tables } from './schema.ts';
+import { kindOfMode } from './inode.ts';
+import type { ManifestSettings, Route } from './manifest.ts';
+import { ColumnsBuilder } from './manifest-builder.ts';
+import type { ManifestColumns } from './manifest-columns.ts';
+import { PrivateRows } from './manifest-private.ts';
+import { checkRoute, failureOf } from './manifest-rules.ts';
+import { type PrivateTable, privateTables, tables } from './schema.ts';
+import { arrays, ascending, integer, ordered, RowsByIno, text } from './sql-rows.ts';
+
+/** A manifest whose rows are checked each by itself only. */
+export interface ManifestParts extends ManifestSettings {
+  readonly columns: ManifestColumns;
+}
 
 /**
- * The rows of an `.fl` file, checked for their SQL types only. The file is never written to: one that is in WAL mode, which
+ * The rows of an `.fl` file, each checked by itself. The file is never written to: one that is in WAL mode, which
  * cannot be read without writing, is read from a copy.
  * @throws Failure `not-found`, or `corrupt` for what is not a manifest.
  */
-export async function readManifestRows(path: string): Promise<Manifest> {
+export async function readManifestRows(path: string): Promise<ManifestParts> {
   if ((await journalOf(path)) === 'rollback') return readDatabase(path, path, true);
   const directory = await mkdtemp(join(tmpdir(), 'flist-'));
   try {
@@ -57,58 +66,79 @@ async function readHeader(path: string): Promise<Buffer> {
   }
 }
 
-function readDatabase(path: string, name: string, readOnly: boolean): Manifest {
+function readDatabase(path: string, name: string, readOnly: boolean): ManifestParts {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly, allowExtension: false });
     database.exec('PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON');
-    checkSchema(database);
+    for (const [table, columns] of Object.entries(tables))
+      if (!isTable(database, table, columns)) throw new Error(`it has no table "${table}"`);
     return readRows(database);
   } catch (error) {
-    throw notAManifest(name, error);
+    const failure = failureOf(error, `${name} is no valid manifest`, hint);
+    throw failure instanceof Failure ? failure : notAManifest(name, error);
   } finally {
     database?.close();
   }
 }
 
-/** Only real tables with real columns are read: a view or a generated column could compute for ever. */
-function checkSchema(database: DatabaseSync): void {
-  const ordinary = database.prepare(
-    `SELECT count(*) AS found FROM sqlite_master WHERE name = ? AND type = 'table' AND rootpage > 0`,
-  );
-  for (const [table, columns] of Object.entries(tables)) {
-    if (ordinary.get(table)?.['found'] !== 1) throw new Error(`it has no table "${table}"`);
-    const stored = database.prepare('SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0').all(table);
-    for (const column of columns)
-      if (!stored.some(({ name }) => name === column))
-        throw new Error(`its table "${table}" has no column "${column}"`);
-  }
+/**
+ * Whether there is such a table. Only real ones with real columns are read: a view or a generated column could compute for ever.
+ * @throws Error for something else of that name
+ */
+function isTable(database: DatabaseSync, table: string, columns: readonly string[]): boolean {
+  const found = database.prepare('SELECT type, rootpage FROM sqlite_master WHERE name = ?').all(table);
+  if (found.length === 0) return false;
+  if (found.length > 1 || found[0]!['type'] !== 'table' || !found[0]!['rootpage'])
+    throw new Error(`it has no table "${table}"`);
+  const stored = database.prepare('SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0').all(table);
+  for (const column of columns)
+    if (!stored.some(({ name }) => name === column))
+      throw new Error(`its table "${table}" has no column "${column}"`);
+  return true;
 }
 
-function readRows(database: DatabaseSync): Manifest {
-  const targets = readTargets(database);
+function readRows(database: DatabaseSync): ManifestParts {
+  const builder = new ColumnsBuilder(expectedRows(database));
+  readInodes(database, builder);
+  readBlocks(database, builder);
   return {
-    inodes: readInodes(database, targets),
-    blocks: readBlocks(database),
+    columns: builder.build(),
     tags: readTags(database),
-    routes: rows(database, 'SELECT start, "end", url FROM route ORDER BY rowid').map(([start, end, url]) => ({
-      start: integer(start, 'route.start'),
-      end: integer(end, 'route.end'),
-      url: text(url, 'route.url'),
-    })),
+    routes: readRoutes(database),
   };
 }
 
-function readInodes(database: DatabaseSync, targets: ReadonlyMap<number, string>): Inode[] {
-  const inodes: Inode[] = [];
-  const statement = arrays(database, `SELECT ${tables.inode.join(', ')} FROM inode ORDER BY ino`);
+/**
+ * How many inodes and blocks there are, at a guess: their largest row numbers, but not more than the file has room for.
+ * Counting would be exact, and endless in a damaged file whose pages repeat.
+ */
+function expectedRows(database: DatabaseSync): { inodes: number; blocks: number } {
+  const one = (query: string) => arrays(database, query).get() as unknown as [unknown];
+  const bytes =
+    integer(one('PRAGMA page_count')[0], 'page_count') * integer(one('PRAGMA page_size')[0], 'page_size');
+  const rows = (query: string, smallest: number) =>
+    Math.min(Math.max(Number(one(query)[0] ?? 0), 0), Math.floor(bytes / smallest));
+  return {
+    inodes: rows('SELECT max(ino) FROM inode', 16),
+    blocks: rows('SELECT max(rowid) FROM block', 64),
+  };
+}
+
+function readInodes(database: DatabaseSync, builder: ColumnsBuilder): void {
+  const targets = new RowsByIno(database, 'extra', tables.extra);
+  const present = (Object.keys(privateTables) as PrivateTable[]).filter((table) =>
+    isTable(database, table, privateTables[table]),
+  );
+  const extras = new PrivateRows(database, present);
+  const statement = ordered(database, `SELECT ${tables.inode.join(', ')} FROM inode ORDER BY ino`);
   let previous = 0;
   for (const row of statement.iterate() as Iterable<unknown>) {
     const [ino, parent, name, size, uid, gid, mode, rdev, ctime, mtime] = row as unknown[];
+    previous = ascending(integer(ino, 'inode.ino'), previous, 'inode');
     const inode = {
-      ino: integer(ino, 'inode.ino'),
+      ino: previous,
       parent: integer(parent, 'inode.parent'),
-      name: text(name, 'inode.name'),
       size: integer(size, 'inode.size'),
       uid: integer(uid, 'inode.uid'),
       gid: integer(gid, 'inode.gid'),
@@ -117,39 +147,27 @@ function readInodes(database: DatabaseSync, targets: ReadonlyMap<number, string>
       ctime: integer(ctime, 'inode.ctime'),
       mtime: integer(mtime, 'inode.mtime'),
     };
-    previous = ascending(inode.ino, previous, 'inode');
-    const target = targets.get(inode.ino);
-    inodes.push(target === undefined ? inode : { ...inode, target });
+    const target = targets.take(previous);
+    const isLink = kindOfMode(inode.mode) === 'symlink';
+    builder.addInode({
+      ...inode,
+      name: text(name, 'inode.name'),
+      ...(isLink && target !== undefined && { target: textOrBytes(target[0], 'extra.data') }),
+      ...extras.take(previous),
+    });
   }
-  return inodes;
+  extras.finish();
 }
 
-function readTargets(database: DatabaseSync): Map<number, string> {
-  const targets = new Map<number, string>();
-  let previous = 0;
-  for (const row of arrays(database, 'SELECT ino, data FROM extra ORDER BY ino').iterate()) {
-    const [ino, data] = row as unknown as unknown[];
-    previous = ascending(integer(ino, 'extra.ino'), previous, 'extra');
-    targets.set(previous, data instanceof Uint8Array ? utf8(data) : text(data, 'extra.data'));
-  }
-  return targets;
-}
-
-function readBlocks(database: DatabaseSync): Map<number, BlockRef[]> {
-  const blocks = new Map<number, BlockRef[]>();
-  // hex() takes ids and keys of either type, BLOB or TEXT, as rfs does.
-  const query = 'SELECT rowid, ino, lower(hex(id)), lower(hex(key)) FROM block ORDER BY rowid';
+function readBlocks(database: DatabaseSync, builder: ColumnsBuilder): void {
+  // hex() takes ids and keys of either type, BLOB or TEXT, as rfs does, and is faster than a BLOB of each.
+  const query = 'SELECT rowid, ino, hex(id), hex(key) FROM block ORDER BY rowid';
   let previous = Number.MIN_SAFE_INTEGER;
-  for (const row of arrays(database, query).iterate()) {
+  for (const row of ordered(database, query).iterate()) {
     const [rowid, ino, id, key] = row as unknown as unknown[];
     previous = ascending(integer(rowid, 'block.rowid'), previous, 'block');
-    const file = integer(ino, 'block.ino');
-    const ref = { id: text(id, 'block.id'), key: text(key, 'block.key') };
-    const refs = blocks.get(file);
-    if (refs === undefined) blocks.set(file, [ref]);
-    else refs.push(ref);
+    builder.addBlock(integer(ino, 'block.ino'), { id: text(id, 'block.id'), key: text(key, 'block.key') });
   }
-  return blocks;
 }
 
 function readTags(database: DatabaseSync): Map<string, string> {
@@ -161,41 +179,28 @@ function readTags(database: DatabaseSync): Map<string, string> {
   );
 }
 
+function readRoutes(database: DatabaseSync): Route[] {
+  return rows(database, 'SELECT start, "end", url FROM route ORDER BY rowid').map(([start, end, url]) => {
+    const route = {
+      start: integer(start, 'route.start'),
+      end: integer(end, 'route.end'),
+      url: text(url, 'route.url'),
+    };
+    checkRoute(route);
+    return route;
+  });
+}
+
 function rows(database: DatabaseSync, query: string): unknown[][] {
   return arrays(database, query).all() as unknown as unknown[][];
 }
 
-function arrays(database: DatabaseSync, query: string): StatementSync {
-  const statement = database.prepare(query);
-  statement.setReturnArrays(true);
-  return statement;
+function textOrBytes(value: unknown, column: string): string | Uint8Array {
+  return value instanceof Uint8Array ? value : text(value, column);
 }
 
-/** In a sound table rows come in the order of their number; in a damaged one pages may repeat without an end. */
-function ascending(number: number, previous: number, table: string): number {
-  if (number <= previous) throw new Error(`its table "${table}" is damaged`);
-  return number;
-}
-
-function integer(value: unknown, column: string): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw wrongType(value, column, 'an integer');
-  return value;
-}
-
-function text(value: unknown, column: string): string {
-  if (typeof value !== 'string') throw wrongType(value, column, 'text');
-  return value;
-}
-
-function wrongType(value: unknown, column: string, expected: string): Error {
-  return new Error(`a value of ${column} is ${value === null ? 'NULL' : 'of another type'}, not ${expected}`);
-}
-
-const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+const hint = 'get it again from where it was published';
 
 function notAManifest(path: string, cause: unknown): Failure {
-  return new Failure('corrupt', `${path} is no valid manifest`, {
-    cause,
-    hint: 'get it again from where it was published',
-  });
+  return new Failure('corrupt', `${path} is no valid manifest`, { cause, hint });
 }

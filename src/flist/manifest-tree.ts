@@ -1,6 +1,7 @@
 import { Failure } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Content } from '../tree/content.ts';
+import { nameHardLinks } from '../tree/hard-links.ts';
 import { type Entry, Tree } from '../tree/tree.ts';
 import { type BlockRef, blockSize, decodeBlock, initBlockCodec } from './block-codec.ts';
 import { type Inode, kindOfMode, splitDevice } from './inode.ts';
@@ -23,19 +24,31 @@ export function storeReader(store: Store): BlockReader {
  * fails says which file it was for.
  */
 export function treeOfManifest(manifest: Manifest, readBlock: BlockReader): Tree {
+  const { ino, link } = manifest.columns;
+  const firstNames = new Set(Array.from(link, (row) => (row === 0 ? 0 : ino[row]!)));
   const entries: [string, Entry][] = [];
-  for (const { path, inode } of walkManifest(manifest))
-    entries.push([path, entryOf(path, inode, manifest.blocks.get(inode.ino) ?? [], readBlock)]);
-  return Tree.from(entries);
+  for (const { path, inode } of walkManifest(manifest)) {
+    const group = inode.link ?? (firstNames.has(inode.ino) ? inode.ino : undefined);
+    const content = blockContent(path, inode.size, manifest.blocksOf(inode.ino), readBlock);
+    entries.push([path, entryOf(inode, content, group)]);
+  }
+  return link.length > 0 ? nameHardLinks(Tree.from(entries)) : Tree.from(entries);
 }
 
-function entryOf(path: string, inode: Inode, refs: readonly BlockRef[], readBlock: BlockReader): Entry {
-  const { uid, gid, mtime } = inode;
-  const metadata = { mode: inode.mode & 0o7777, uid, gid, mtime };
+function entryOf(inode: Inode, content: Content, group: number | undefined): Entry {
+  const { uid, gid, mtime, mtimeNs, xattrs } = inode;
+  const metadata = {
+    mode: inode.mode & 0o7777,
+    uid,
+    gid,
+    mtime,
+    ...(mtimeNs !== undefined && { mtimeNs }),
+    ...(xattrs !== undefined && { xattrs }),
+  };
   const kind = kindOfMode(inode.mode)!;
   switch (kind) {
     case 'file':
-      return { kind, ...metadata, content: blockContent(path, inode.size, refs, readBlock) };
+      return { kind, ...metadata, content, ...(group !== undefined && { hardLink: `${group}` }) };
     case 'symlink':
       return { kind, ...metadata, target: inode.target! };
     case 'character':

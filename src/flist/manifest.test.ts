@@ -5,10 +5,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { sha256 } from '../base/digest.ts';
+import { decodeName, encodeName } from '../base/names.ts';
 import { testDirectory } from '../store/test-directory.ts';
 import type { Inode } from './inode.ts';
-import { type Manifest, readManifest, writeManifest } from './manifest.ts';
-import { manifestFile, sampleManifest } from './test-manifest.ts';
+import { manifestOf, readManifest, writeManifest } from './manifest.ts';
+import { ManifestWriter } from './manifest-writer.ts';
+import { createPrivateTable, type PrivateTable } from './schema.ts';
+import { manifestFile, rowsOf, sampleManifest, sampleRows } from './test-manifest.ts';
 
 const sqlite3 = (path: string, query: string) =>
   execFileSync('sqlite3', ['-batch', path, query], { encoding: 'utf8' }).trimEnd();
@@ -17,27 +20,23 @@ describe('a manifest', () => {
   test('comes back as it was written', async () => {
     const path = join(await testDirectory(), 'test.fl');
     await writeManifest(path, sampleManifest());
-    expect(await readManifest(path)).toEqual(sampleManifest());
+    expect(rowsOf(await readManifest(path))).toEqual(sampleRows());
   });
 
   test('of an empty tree comes back too', async () => {
     const path = join(await testDirectory(), 'test.fl');
-    const empty: Manifest = {
-      inodes: [sampleManifest().inodes[0]!],
-      blocks: new Map(),
-      tags: new Map(),
-      routes: [],
-    };
-    await writeManifest(path, empty);
-    expect(await readManifest(path)).toEqual(empty);
+    const empty = { inodes: [sampleRows().inodes[0]!], blocks: new Map(), tags: new Map(), routes: [] };
+    await writeManifest(path, manifestOf(empty));
+    expect(rowsOf(await readManifest(path))).toEqual(empty);
   });
 
   test('has the same bytes however its tags and its path came about, and other bytes for other values', async () => {
     const directory = await testDirectory();
-    const { tags, ...rest } = sampleManifest();
-    await writeManifest(join(directory, 'a.fl'), { tags, ...rest });
-    await writeManifest(join(directory, 'deep/b.fl'), { ...rest, tags: new Map([...tags].reverse()) });
-    await writeManifest(join(directory, 'c.fl'), { ...rest, tags: new Map() });
+    const sample = sampleManifest();
+    await writeManifest(join(directory, 'a.fl'), sample);
+    const reversed = sample.with({ tags: new Map([...sample.tags].reverse()) });
+    await writeManifest(join(directory, 'deep/b.fl'), reversed);
+    await writeManifest(join(directory, 'c.fl'), sample.with({ tags: new Map() }));
     const [a, b, c] = await Promise.all(
       ['a.fl', 'deep/b.fl', 'c.fl'].map((name) => readFile(join(directory, name))),
     );
@@ -48,10 +47,79 @@ describe('a manifest', () => {
   test('replaces the former one, and leaves nothing else behind', async () => {
     const directory = await testDirectory();
     const path = join(directory, 'test.fl');
-    await writeManifest(path, { ...sampleManifest(), tags: new Map([['old', 'yes']]) });
+    await writeManifest(path, sampleManifest().with({ tags: new Map([['old', 'yes']]) }));
     await writeManifest(path, sampleManifest());
     expect(await readdir(directory)).toEqual(['test.fl']);
-    expect(await readManifest(path)).toEqual(sampleManifest());
+    expect(rowsOf(await readManifest(path))).toEqual(sampleRows());
+  });
+});
+
+describe('what rfs has no column for', () => {
+  const [root, , , , ...rest] = sampleRows().inodes as [Inode, ...Inode[]];
+  const numbered = (inodes: readonly Inode[]) => inodes.map((inode, i) => ({ ...inode, ino: i + 1 }));
+  const file = rest.at(-1)!;
+  const odd = (name: string) => ({ ...file, name: decodeName(Buffer.from(name, 'latin1')) });
+  const tables = (path: string) =>
+    sqlite3(path, `SELECT name FROM sqlite_master WHERE name GLOB 'zos_*' ORDER BY name`);
+
+  async function written(inodes: readonly Inode[]) {
+    const path = join(await testDirectory(), 'test.fl');
+    await writeManifest(path, manifestOf({ inodes }));
+    return { path, inodes: [...(await readManifest(path)).inodes] };
+  }
+
+  test('comes back: nanoseconds, hard links, attributes, names and targets of any bytes', async () => {
+    const xattrs = new Map([
+      ['security.capability', Buffer.from('0100000200200000', 'hex')],
+      ['user.ü', Buffer.alloc(0)],
+    ]);
+    const inodes = numbered([
+      root,
+      { ...file, name: 'a', mtimeNs: 999_999_999, xattrs },
+      { ...file, name: 'b', mtimeNs: 999_999_999, xattrs, link: 2 },
+      { ...file, name: 'link', mode: 0o120777, target: decodeName(Buffer.of(0x2f, 0xff)) },
+      odd('\xe9t\xe9'),
+    ]);
+    const { path, inodes: back } = await written(inodes);
+    expect(back).toEqual(
+      inodes.map((inode) => ({
+        ...inode,
+        ...(inode.xattrs && { xattrs: new Map([...xattrs].map(([n, v]) => [n, Uint8Array.from(v)])) }),
+      })),
+    );
+    expect(tables(path).split('\n')).toEqual(['zos_link', 'zos_name', 'zos_target', 'zos_time', 'zos_xattr']);
+    expect(tables(await manifestFile())).toBe('');
+    expect(sqlite3(path, 'PRAGMA integrity_check')).toBe('ok');
+  });
+
+  test('does not depend on which name of a file comes first in the manifest', async () => {
+    const path = await manifestFile(`
+      INSERT INTO inode SELECT 20, 1, 'z', size, uid, gid, mode, rdev, ctime, mtime FROM inode WHERE ino = 9;
+      INSERT INTO inode SELECT 21, 1, 'a', size, uid, gid, mode, rdev, ctime, mtime FROM inode WHERE ino = 9;
+      ${zos('zos_link', '20, 9), (21, 9')}`);
+    await writeManifest(path, await readManifest(path));
+    const manifest = await readManifest(path);
+    const first = manifest.find('a')!;
+    expect(first.link).toBeUndefined();
+    expect(['z', 'ünïcode 📦'].map((name) => manifest.find(name)!.link)).toEqual([first.ino, first.ino]);
+  });
+
+  test('shows rfs escaped names that are valid and unique in their directory', async () => {
+    const long = '\xff'.repeat(255);
+    const { path, inodes } = await written(
+      numbered([root, { ...file, name: '\\xff' }, odd('z\xe9'), odd('\xff'), odd(long)]),
+    );
+    expect(inodes.map(({ name }) => encodeName(name).toString('latin1'))).toEqual([
+      '/',
+      '\\xff',
+      'z\xe9',
+      '\xff',
+      long,
+    ]);
+    const shown = sqlite3(path, 'SELECT name FROM inode ORDER BY ino').split('\n');
+    expect(shown.slice(0, 3)).toEqual(['/', '\\xff', 'z\\xe9']);
+    expect(shown[3]).toMatch(/^\\xff~[0-9a-f]{12}$/);
+    expect(shown[4]).toMatch(/^(\\xff){60}\\x~[0-9a-f]{12}$/);
   });
 });
 
@@ -113,32 +181,48 @@ describe('the reader', () => {
       `UPDATE extra SET data = 'file'; UPDATE block SET id = printf('%.32c', 'i'), key = printf('%.32c', 'k')`,
     );
     const manifest = await readManifest(path);
-    expect(manifest.inodes[3]!.target).toBe('file');
-    expect(manifest.blocks.get(3)![0]).toEqual({ id: '69'.repeat(32), key: '6b'.repeat(32) });
+    expect(manifest.inode(4)!.target).toBe('file');
+    expect(manifest.blocksOf(3)[0]).toEqual({ id: '69'.repeat(32), key: '6b'.repeat(32) });
   });
 
   test('takes blocks in the order of their rows', async () => {
     const path = await manifestFile(
       `UPDATE block SET rowid = 10 WHERE rowid = 1; UPDATE block SET rowid = 1 WHERE rowid = 2`,
     );
-    expect((await readManifest(path)).blocks.get(3)!.map(({ id }) => id)).toEqual([
+    expect((await readManifest(path)).blocksOf(3).map(({ id }) => id)).toEqual([
       'cc'.repeat(32),
       'aa'.repeat(32),
     ]);
+  });
+
+  test('takes blocks of several files that are mixed, as rfs writes them', async () => {
+    const path = await manifestFile(`
+      UPDATE inode SET size = 3 * 524288 WHERE ino IN (3, 9);
+      DELETE FROM block;
+      INSERT INTO block SELECT value, unhex(printf('%064x', key)), unhex(printf('%064x', 100 + key))
+        FROM json_each('[9, 3, 3, 9, 3, 9]')`);
+    const manifest = await readManifest(path);
+    const ids = (ino: number) => manifest.blocksOf(ino).map(({ id }) => Number.parseInt(id, 16));
+    expect([ids(3), ids(9)]).toEqual([
+      [1, 2, 4],
+      [0, 3, 5],
+    ]);
+    expect(manifest.blocksOf(9).map(({ key }) => Number.parseInt(key, 16))).toEqual([100, 103, 105]);
+    expect([...manifest.blockRefs()].map(([ino]) => ino)).toEqual([3, 3, 3, 9, 9, 9]);
   });
 
   test('takes children that are numbered before their parent', async () => {
     const path = await manifestFile(
       `UPDATE inode SET ino = 100 WHERE ino = 2; UPDATE inode SET parent = 100 WHERE parent = 2`,
     );
-    expect((await readManifest(path)).inodes.at(-1)).toMatchObject({ ino: 100, name: 'dir' });
+    expect((await readManifest(path)).find('dir')).toMatchObject({ ino: 100, name: 'dir' });
   });
 
   test('passes over tables and columns that it does not know', async () => {
     const path = await manifestFile(
       `CREATE TABLE private (x); INSERT INTO private VALUES (1); ALTER TABLE inode ADD COLUMN colour TEXT`,
     );
-    expect(await readManifest(path)).toEqual(sampleManifest());
+    expect(rowsOf(await readManifest(path))).toEqual(sampleRows());
   });
 
   test('says not-found for a file that is not there', async () => {
@@ -163,10 +247,15 @@ describe('the reader', () => {
   });
 });
 
+/** SQL that puts a row into a private table. */
+function zos(table: PrivateTable, values: string): string {
+  return `${createPrivateTable[table]}; INSERT INTO ${table} VALUES (${values})`;
+}
+
 describe('a hostile or damaged manifest is refused:', () => {
   const rows: [what: string, sql: string, why: RegExp, kind?: string][] = [
     ['no root', 'DELETE FROM inode WHERE ino = 1', /root/],
-    ['no inodes', 'DELETE FROM inode', /root/],
+    ['no inodes', 'DELETE FROM inode; DELETE FROM block', /root/],
     ['a root of another name', `UPDATE inode SET name = 'x' WHERE ino = 1`, /root/],
     ['a root with a parent', 'UPDATE inode SET parent = 2 WHERE ino = 1', /root/],
     ['a root that is a file', 'UPDATE inode SET mode = 33188 WHERE ino = 1', /root/],
@@ -228,6 +317,49 @@ describe('a hostile or damaged manifest is refused:', () => {
       `DROP TABLE tag; CREATE TABLE tag (key TEXT, value TEXT AS (hex(zeroblob(100000000))))`,
       /no column "value"/,
     ],
+    ['no public name', `UPDATE inode SET name = NULL WHERE ino = 5`, /inode\.name/],
+    ['nanoseconds of no inode', zos('zos_time', '99, 1'), /inode 99, which is not there/],
+    ['a billion nanoseconds', zos('zos_time', '5, 1000000000'), /times/],
+    ['nanoseconds that are text', zos('zos_time', `5, 'x'`), /zos_time\.mtime_ns/],
+    ['a link to a later inode', zos('zos_link', '3, 9'), /hard link to 9/],
+    ['a link to no inode', zos('zos_link', '9, 77'), /hard link to 77/],
+    ['a link to itself', zos('zos_link', '9, 9'), /hard link to 9/],
+    ['a link to another file', zos('zos_link', '9, 3'), /not the same file/],
+    ['a link of no inode', zos('zos_link', '99, 3'), /inode 99/],
+    ['a link to a directory', zos('zos_link', '9, 2'), /not the same file/],
+    ['an attribute of no inode', zos('zos_xattr', `99, 'user.a', x'00'`), /inode 99/],
+    ['an attribute without a name', zos('zos_xattr', `5, '', x'00'`), /extended attribute/],
+    ['an attribute that is text', zos('zos_xattr', `5, 'user.a', 'x'`), /zos_xattr\.value/],
+    ['an attribute that is too large', zos('zos_xattr', `5, 'user.a', zeroblob(65537)`), /65536/],
+    [
+      'attributes without order',
+      `CREATE TABLE zos_xattr (ino INTEGER, name TEXT, value BLOB)`,
+      /not in order/,
+    ],
+    [
+      'an attribute twice',
+      `CREATE TABLE zos_xattr (ino INTEGER, name TEXT, value BLOB); CREATE INDEX x ON zos_xattr (ino, name);
+       INSERT INTO zos_xattr VALUES (5, 'a', x'00'), (5, 'a', x'01')`,
+      /twice|not in order/,
+    ],
+    ['a true name of no inode', zos('zos_name', `99, x'ff'`), /inode 99/],
+    ['a true name that is UTF-8', zos('zos_name', `5, CAST('x' AS BLOB)`), /UTF-8/],
+    ['a true name that leaves its directory', zos('zos_name', `5, x'2fff'`), /name/, 'hostile'],
+    [
+      'a true name that is NULL',
+      `CREATE TABLE zos_name (ino INTEGER PRIMARY KEY, name); INSERT INTO zos_name VALUES (5, NULL)`,
+      /NULL/,
+    ],
+    ['a true name that a sibling has', zos('zos_name', `5, x'ff'), (6, x'ff'`), /two entries/],
+    ['a true name of the root', zos('zos_name', `1, x'ff'`), /root/],
+    ['a true target that is UTF-8', zos('zos_target', `4, x'41'`), /UTF-8/],
+    ['a true target with a NUL', zos('zos_target', `4, x'ff00'`), /target/],
+    [
+      'a private table that is a view',
+      'CREATE VIEW zos_time AS SELECT 5 AS ino, 1 AS mtime_ns',
+      /no table "zos_time"/,
+    ],
+    ['a private table without its column', 'CREATE TABLE zos_time (ino INTEGER PRIMARY KEY)', /mtime_ns/],
     ...['parent', 'name', 'size', 'uid', 'gid', 'mode', 'rdev', 'ctime', 'mtime'].map(
       (column): [string, string, RegExp] => [
         `NULL as ${column}`,
@@ -261,38 +393,53 @@ describe('a hostile or damaged manifest is refused:', () => {
 });
 
 describe('the writer refuses', () => {
-  const root = sampleManifest().inodes[0]!;
-  const child = (change: Partial<Inode>): Manifest => ({
-    inodes: [root, { ...root, ino: 2, parent: 1, name: 'x', mode: 0o100644, size: 0, ...change }],
-    blocks: new Map(),
-    tags: new Map(),
-    routes: [],
-  });
+  const root = sampleRows().inodes[0]!;
+  const file: Inode = { ...root, ino: 2, parent: 1, name: 'x', mode: 0o100644, size: 0 };
+  const other = (change: Partial<Inode>): Inode => ({ ...file, ino: 3, name: 'y', ...change });
 
-  test.each<[string, Manifest]>([
-    ['a name that leaves its directory', child({ name: '..' })],
-    ['a name that is not UTF-8', child({ name: 'half \ud800' })],
-    ['a target that is not UTF-8', child({ mode: 0o120777, target: '\udc00' })],
-    ['a name that is too long', child({ name: 'ü'.repeat(128) })],
-    ['an owner beyond 32 bits', child({ uid: 2 ** 32 })],
-    ['a time that is no whole number', child({ mtime: 1.5 })],
-    ['a file without its blocks', child({ size: 1 })],
+  test.each<[string, Inode[]]>([
+    ['a manifest without a root', []],
+    ['a name that leaves its directory', [root, { ...file, name: '..' }]],
+    ['a name with half a character', [root, { ...file, name: 'half \ud800' }]],
+    ['a target with half a character', [root, { ...file, mode: 0o120777, target: '\udc00' }]],
+    ['a name that is too long', [root, { ...file, name: 'ü'.repeat(128) }]],
+    ['an owner beyond 32 bits', [root, { ...file, uid: 2 ** 32 }]],
+    ['a time that is no whole number', [root, { ...file, mtime: 1.5 }]],
+    ['a billion nanoseconds', [root, { ...file, mtimeNs: 1_000_000_000 }]],
+    ['a file without its blocks', [root, { ...file, size: 1 }]],
+    ['a child before its parent', [root, { ...file, parent: 3 }, other({ mode: 0o040755 })]],
+    ['an entry of a file', [root, file, other({ parent: 2 })]],
     [
-      'a child before its parent',
-      {
-        ...child({ parent: 3 }),
-        inodes: [
-          root,
-          { ...root, ino: 2, parent: 3, name: 'x', mode: 0o100644, size: 0 },
-          { ...root, ino: 3, parent: 1, name: 'd' },
-        ],
-      },
+      'an entry of a directory that was left',
+      [root, { ...file, mode: 0o040755 }, other({}), other({ ino: 4, parent: 2 })],
     ],
-  ])('%s, and leaves the former file', async (_, manifest) => {
+    ['names that are not in byte order', [root, { ...file, name: 'z' }, other({})]],
+    ['two entries of one name', [root, file, other({ name: 'x' })]],
+    ['a number that is not the next', [root, other({})]],
+    ['a hard link to what comes later', [root, { ...file, link: 3 }, other({})]],
+    ['a hard link to a directory', [root, { ...file, mode: 0o040755 }, other({ link: 2 })]],
+    ['a hard link to a file of another owner', [root, file, other({ link: 2, uid: 5 })]],
+    ['a hard link to a file of another time', [root, file, other({ link: 2, mtimeNs: 5 })]],
+    ['a hard link to a hard link', [root, file, other({ link: 2 }), other({ ino: 4, name: 'z', link: 3 })]],
+    ['an attribute without a name', [root, { ...file, xattrs: new Map([['', Buffer.of(1)]]) }]],
+    [
+      'an attribute of 64 KiB and more',
+      [root, { ...file, xattrs: new Map([['user.a', Buffer.alloc(65537)]]) }],
+    ],
+  ])('%s, and leaves the former file', async (_, inodes) => {
     const path = join(await testDirectory(), 'test.fl');
     await writeManifest(path, sampleManifest());
-    await expect(writeManifest(path, manifest)).rejects.toMatchObject({ name: 'Failure' });
-    expect(await readManifest(path)).toEqual(sampleManifest());
+    const writing = async () => {
+      const writer = await ManifestWriter.create(path);
+      try {
+        for (const inode of inodes) writer.add(inode);
+        await writer.finish();
+      } finally {
+        await writer.abandon();
+      }
+    };
+    await expect(writing()).rejects.toMatchObject({ name: 'Failure', hint: expect.anything() });
+    expect(rowsOf(await readManifest(path))).toEqual(sampleRows());
     expect(await readdir(join(path, '..'))).toEqual(['test.fl']);
   });
 });

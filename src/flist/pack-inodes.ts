@@ -1,4 +1,5 @@
 import { Failure } from '../base/errors.ts';
+import { compareBytes } from '../base/names.ts';
 import type { Content } from '../tree/content.ts';
 import { type Entry, nameOf, parentOf, type Tree } from '../tree/tree.ts';
 import { type Inode, isDeviceNumber, makedev, modeOf } from './inode.ts';
@@ -14,7 +15,7 @@ export interface PackFile {
 }
 
 /**
- * The inodes of a tree, numbered from the root in path order, and the regular files among them. `ctime` is
+ * The inodes of a tree, numbered depth first from the root, and the regular files among them. `ctime` is
  * the modification time. A hard link becomes an inode of its own; extended attributes and nanoseconds are left out (flist
  * format, section 1.4).
  * @throws Failure `config` for a device number that a manifest cannot hold.
@@ -23,7 +24,7 @@ export function packInodes(tree: Tree): { inodes: Inode[]; files: PackFile[] } {
   const inodes: Inode[] = [];
   const files: PackFile[] = [];
   const directories = new Map<string, number>();
-  for (const [path, entry] of tree) {
+  for (const [path, entry] of depthFirst(tree)) {
     const ino = inodes.length + 1;
     const parent = parentOf(path);
     inodes.push({
@@ -43,6 +44,12 @@ export function packInodes(tree: Tree): { inodes: Inode[]; files: PackFile[] } {
     if (entry.kind === 'file') files.push({ ino, path, content: entry.content });
   }
   return { inodes, files };
+}
+
+/** The entries with each directory's before what comes after it: `usr/bin` before `usr-old`. */
+function depthFirst(tree: Tree): (readonly [string, Entry])[] {
+  const placed = Array.from(tree, (entry) => ({ entry, place: entry[0].replaceAll('/', '\0') }));
+  return placed.sort((a, b) => compareBytes(a.place, b.place)).map(({ entry }) => entry);
 }
 
 function sizeOf(entry: Entry): number {

@@ -101,7 +101,7 @@ describe('a packed tree', () => {
     ]);
     await packTree(tree, { manifest, store: new MemoryStore(), routes, tags: new Map([['a', 'b']]) });
     const read = await readManifest(manifest);
-    const byName = Object.fromEntries(read.inodes.map((inode) => [inode.name, inode]));
+    const byName = Object.fromEntries(Array.from(read.inodes, (inode) => [inode.name, inode]));
     expect(byName['/']).toMatchObject({ ino: 1, parent: 0, size: 4096, mode: 0o040755 });
     expect(byName['dir']).toMatchObject({ size: 4096 });
     expect(byName['link']).toMatchObject({ size: 5, mode: 0o120777, target: 'ünï', ctime: metadata.mtime });

@@ -3,7 +3,7 @@ import type { Route } from '../store/route.ts';
 import type { Store } from '../store/store.ts';
 import type { Tree } from '../tree/tree.ts';
 import { initBlockCodec } from './block-codec.ts';
-import { writeManifest } from './manifest.ts';
+import { ManifestWriter } from './manifest-writer.ts';
 import { type BlockCounts, packBlocks } from './pack-blocks.ts';
 import { packInodes } from './pack-inodes.ts';
 
@@ -41,6 +41,13 @@ export async function packTree(tree: Tree, options: PackOptions): Promise<PackSu
   await initBlockCodec();
   const { inodes, files } = packInodes(tree);
   const { blocks, counts } = await packBlocks(files, store, { concurrency, onProgress });
-  await writeManifest(path, { inodes, blocks, tags, routes });
+  const writer = await ManifestWriter.create(path);
+  try {
+    for (const inode of inodes) writer.add(inode, blocks.get(inode.ino));
+    await writer.finish({ tags, routes });
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  }
   return { files: files.length, ...counts };
 }

@@ -47,3 +47,28 @@ CREATE INDEX IF NOT EXISTS parents ON inode (parent);
 CREATE INDEX IF NOT EXISTS names ON inode (name);
 CREATE INDEX IF NOT EXISTS block_ino ON block (ino);
 `;
+
+/**
+ * Tables of ours for what those of rfs cannot hold; rfs passes over them. Each is made when it gets its first row.
+ * `zos_time` the nanoseconds of `mtime` that are not 0; `zos_link` further names of a hard-linked file and the inode of its
+ * first name; `zos_xattr` extended attributes; `zos_name` and `zos_target` the true bytes of what is not UTF-8, for which
+ * `inode.name` and `extra.data` hold an escaped form.
+ */
+export const privateTables = {
+  zos_time: ['ino', 'mtime_ns'],
+  zos_link: ['ino', 'first'],
+  zos_xattr: ['ino', 'name', 'value'],
+  zos_name: ['ino', 'name'],
+  zos_target: ['ino', 'target'],
+} as const;
+
+export type PrivateTable = keyof typeof privateTables;
+
+export const createPrivateTable: Readonly<Record<PrivateTable, string>> = {
+  zos_time: 'CREATE TABLE zos_time (ino INTEGER PRIMARY KEY, mtime_ns INTEGER NOT NULL)',
+  zos_link: 'CREATE TABLE zos_link (ino INTEGER PRIMARY KEY, first INTEGER NOT NULL)',
+  zos_xattr:
+    'CREATE TABLE zos_xattr (ino INTEGER, name TEXT, value BLOB, PRIMARY KEY (ino, name)) WITHOUT ROWID',
+  zos_name: 'CREATE TABLE zos_name (ino INTEGER PRIMARY KEY, name BLOB NOT NULL)',
+  zos_target: 'CREATE TABLE zos_target (ino INTEGER PRIMARY KEY, target BLOB NOT NULL)',
+};

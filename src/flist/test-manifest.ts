@@ -3,22 +3,22 @@ import { DatabaseSync } from 'node:sqlite';
 import { testDirectory } from '../store/test-directory.ts';
 import { blockSize } from './block-codec.ts';
 import type { Inode } from './inode.ts';
-import { type Manifest, writeManifest } from './manifest.ts';
+import { type Manifest, type ManifestRows, manifestOf, writeManifest } from './manifest.ts';
 
 const metadata = { size: 0, uid: 0, gid: 0, rdev: 0, ctime: 1_700_000_000, mtime: 1_700_000_000 };
 
-/** A small manifest with an entry of every kind, for tests. */
-export function sampleManifest(): Manifest {
+/** The rows of a small manifest with an entry of every kind, for tests. */
+export function sampleRows(): ManifestRows & { readonly inodes: readonly Inode[] } {
   const inodes: Inode[] = [
     { ...metadata, ino: 1, parent: 0, name: '/', size: 4096, mode: 0o040755 },
     { ...metadata, ino: 2, parent: 1, name: 'dir', size: 4096, mode: 0o041777 },
     { ...metadata, ino: 3, parent: 2, name: 'file', size: blockSize + 1, mode: 0o104755, uid: 1000, gid: 2 },
     { ...metadata, ino: 4, parent: 2, name: 'link', size: 4, mode: 0o120777, target: 'file' },
-    { ...metadata, ino: 5, parent: 1, name: 'ünïcode 📦', mode: 0o100644 },
+    { ...metadata, ino: 5, parent: 1, name: 'fifo', mode: 0o010600, mtime: -1 },
     { ...metadata, ino: 6, parent: 1, name: 'null', mode: 0o020666, rdev: 0x103 },
     { ...metadata, ino: 7, parent: 1, name: 'sda', mode: 0o060660, rdev: 0x800 },
-    { ...metadata, ino: 8, parent: 1, name: 'fifo', mode: 0o010600, mtime: -1 },
-    { ...metadata, ino: 9, parent: 1, name: 'socket', mode: 0o140600 },
+    { ...metadata, ino: 8, parent: 1, name: 'socket', mode: 0o140600 },
+    { ...metadata, ino: 9, parent: 1, name: 'ünïcode 📦', mode: 0o100644 },
   ];
   return {
     inodes,
@@ -39,6 +39,21 @@ export function sampleManifest(): Manifest {
       { start: 0x00, end: 0x7f, url: 'dir:///srv/low' },
       { start: 0x80, end: 0xff, url: 'https://host/high' },
     ],
+  };
+}
+
+export function sampleManifest(): Manifest {
+  return manifestOf(sampleRows());
+}
+
+/** Everything that a manifest says, as plain values for a comparison. */
+export function rowsOf(manifest: Manifest): ManifestRows {
+  const blocks = [...manifest.inodes].map(({ ino }) => [ino, manifest.blocksOf(ino)] as const);
+  return {
+    inodes: [...manifest.inodes],
+    blocks: new Map(blocks.filter(([, refs]) => refs.length > 0)),
+    tags: manifest.tags,
+    routes: manifest.routes,
   };
 }
 

@@ -8,9 +8,10 @@ import { dumpTree } from '../tree/dump.ts';
 import { treeFromDirectory } from '../tree/from-directory.ts';
 import { Tree } from '../tree/tree.ts';
 import { blockSize } from './block-codec.ts';
-import { readManifest } from './manifest.ts';
+import { manifestOf, readManifest } from './manifest.ts';
 import { storeReader, treeOfManifest } from './manifest-tree.ts';
 import { packTree } from './pack.ts';
+import { rowsOf } from './test-manifest.ts';
 import { unpackManifest } from './unpack.ts';
 
 const isRoot = process.geteuid!() === 0;
@@ -63,7 +64,7 @@ describe('unpacking', () => {
     'damaged',
   ])('names the file of a block that is %s, and leaves nothing', async (what) => {
     const { store, manifest, target } = await packedDirectory();
-    const id = [...manifest.blocks.values()].find((refs) => refs.length === 2)![1]!.id;
+    const id = manifest.blocksOf(manifest.find('deep/large')!.ino)[1]!.id;
     if (what === 'missing') await store.delete(id);
     else await store.put(id, Buffer.from('not the block'));
     const unpacking = unpackManifest(manifest, { directory: target, readBlock: storeReader(store) });
@@ -84,7 +85,7 @@ describe('unpacking', () => {
     ];
     const target = join(directory, 'special');
     const { skipped } = await unpackManifest(
-      { ...manifest, inodes: [...manifest.inodes, ...special] },
+      manifestOf({ ...rowsOf(manifest), inodes: [...manifest.inodes, ...special] }),
       { directory: target, readBlock: storeReader(store) },
     );
     expect((await lstat(join(target, 'fifo'))).isFIFO()).toBe(true);
@@ -94,10 +95,10 @@ describe('unpacking', () => {
 
   test('keeps owners when asked to, which takes root', async () => {
     const { store, manifest, directory } = await packedDirectory();
-    const owned = {
-      ...manifest,
-      inodes: manifest.inodes.map((inode) => ({ ...inode, uid: 1234, gid: 4321 })),
-    };
+    const owned = manifestOf({
+      ...rowsOf(manifest),
+      inodes: Array.from(manifest.inodes, (inode) => ({ ...inode, uid: 1234, gid: 4321 })),
+    });
     const [kept, own] = [join(directory, 'kept'), join(directory, 'own')];
     const readBlock = storeReader(store);
     const keeping = unpackManifest(owned, { directory: kept, readBlock, preserveOwnership: true });

@@ -1,6 +1,6 @@
-import { compareBytes } from '../base/names.ts';
-import { type Inode, rootIno } from './inode.ts';
+import type { Inode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
+import { inodeAt, type ManifestColumns } from './manifest-columns.ts';
 
 /** An inode with its place in the tree. */
 export interface PlacedInode {
@@ -11,24 +11,32 @@ export interface PlacedInode {
   readonly inode: Inode;
 }
 
-/** Every inode of a manifest that passed `checkManifest`: a directory before its children, children in byte order. */
-export function* walkManifest(manifest: Manifest): Generator<PlacedInode> {
-  const children = new Map<number, Inode[]>();
-  for (const inode of manifest.inodes) {
-    const siblings = children.get(inode.parent);
-    if (siblings === undefined) children.set(inode.parent, [inode]);
-    else siblings.push(inode);
+/** Every inode of a manifest: a directory before its children, children in byte order. */
+export function* walkManifest({ columns }: Manifest): Generator<PlacedInode> {
+  const paths: string[] = [];
+  for (const { row, depth } of walkRows(columns)) {
+    const inode = inodeAt(columns, row);
+    paths[depth] = depth === 0 ? '' : depth === 1 ? inode.name : `${paths[depth - 1]}/${inode.name}`;
+    yield { path: paths[depth], depth, inode };
   }
-  const pending: PlacedInode[] = [{ path: '', depth: 0, inode: manifest.inodes[rootIno - 1]! }];
-  for (let placed = pending.pop(); placed !== undefined; placed = pending.pop()) {
-    yield placed;
-    const { path, depth, inode } = placed;
-    const below = (children.get(inode.ino) ?? []).sort((a, b) => compareBytes(b.name, a.name));
-    for (const child of below)
-      pending.push({
-        path: path === '' ? child.name : `${path}/${child.name}`,
-        depth: depth + 1,
-        inode: child,
-      });
+}
+
+/** Every row of the columns of a manifest, in the order of `walkManifest`. */
+export function* walkRows({
+  childStart,
+  childRows,
+}: ManifestColumns): Generator<{ row: number; depth: number }> {
+  yield { row: 0, depth: 0 };
+  /** The places in `childRows` that come next, and where they end, from the root down. */
+  const pending = [{ next: childStart[0]!, end: childStart[1]! }];
+  for (let below = pending.at(-1); below !== undefined; below = pending.at(-1)) {
+    if (below.next === below.end) {
+      pending.pop();
+      continue;
+    }
+    const row = childRows[below.next++]!;
+    yield { row, depth: pending.length };
+    const children = { next: childStart[row]!, end: childStart[row + 1]! };
+    if (children.next < children.end) pending.push(children);
   }
 }

@@ -2,11 +2,10 @@ import { constants } from 'node:os';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { blockSize } from '../flist/block-codec.ts';
-import type { Inode } from '../flist/manifest.ts';
+import { type Inode, manifestOf } from '../flist/manifest.ts';
 import { type DirectoryEntry, noEntry } from '../fuse/reply.ts';
 import { later } from '../fuse/session.ts';
 import { type BlockRange, FlistFilesystem } from './filesystem.ts';
-import { columnsOf } from './inode-columns.ts';
 import { InodeTable } from './inode-table.ts';
 
 const { EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } = constants.errno;
@@ -32,7 +31,7 @@ function filesystem(missing: readonly string[] = []) {
     [60, [ref('0')]],
   ]);
   const fetched: { unique: bigint; ranges: readonly BlockRange[] }[] = [];
-  const table = new InodeTable(columnsOf({ inodes, blocks, tags: new Map(), routes: [] }));
+  const table = new InodeTable(manifestOf({ inodes, blocks }).columns);
   const access = {
     readCached(target: Uint8Array, { block, start, end }: BlockRange) {
       expect(target.length).toBe(end - start);

@@ -4,11 +4,11 @@ import { blockSize } from '../flist/block-codec.ts';
 import { type Errno, largestRead } from '../fuse/protocol.ts';
 import { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
 import { type Filesystem, later } from '../fuse/session.ts';
-import { directoryType } from './inode-columns.ts';
 import type { InodeTable } from './inode-table.ts';
 
 const { EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } = constants.errno;
 
+const directoryType = 0o040000;
 const regularType = 0o100000;
 const symlinkType = 0o120000;
 const statfsBlockSize = 4096;
@@ -73,9 +73,9 @@ export class FlistFilesystem implements Filesystem {
   readdir(directory: number, offset: number, add: (entry: DirectoryEntry) => boolean): Errno | undefined {
     const errno = this.#notDirectory(directory);
     if (errno !== undefined) return errno;
-    const { first, end } = this.#table.children(directory);
-    for (let place = offset; place < end - first + 2; place++)
-      if (!add(this.#directoryEntry(directory, first, place))) break;
+    const children = this.#table.children(directory);
+    for (let place = offset; place < children.length + 2; place++)
+      if (!add(this.#directoryEntry(directory, children, place))) break;
     return undefined;
   }
 
@@ -105,10 +105,10 @@ export class FlistFilesystem implements Filesystem {
     return this.#table.type(node) === directoryType ? undefined : ENOTDIR;
   }
 
-  #directoryEntry(directory: number, firstChild: number, place: number): DirectoryEntry {
+  #directoryEntry(directory: number, children: Uint32Array, place: number): DirectoryEntry {
     const next = place + 1;
     if (place >= 2) {
-      const node = firstChild + place - 2;
+      const node = children[place - 2]! + 1;
       return { name: this.#table.name(node), node, attributes: this.#table.attributes(node), next };
     }
     // Node 0: a listing gives the kernel no reference to these two.

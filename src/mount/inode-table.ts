@@ -1,18 +1,30 @@
+import type { BlockRef } from '../flist/block-codec.ts';
+import {
+  blockAt,
+  childNamed,
+  type ManifestColumns,
+  nameBytes,
+  targetBytes,
+} from '../flist/manifest-columns.ts';
 import type { Attributes } from '../fuse/reply.ts';
-import { blockRefSize, fileTypeMask, type InodeColumns } from './inode-columns.ts';
 
 /** Bytes per block as stat(2) reports them: the page size that readers best use. */
 const ioBlockSize = 4096;
+const fileTypeMask = 0o170000;
+const directoryType = 0o040000;
 
 /**
  * The inodes of a flist for the mount: every question about names and attributes is answered from memory. A node is a
  * row of the columns plus one, so the root is node 1 (`FUSE_ROOT_ID`).
  */
 export class InodeTable {
-  readonly #columns: InodeColumns;
+  readonly #columns: ManifestColumns;
+  /** The number of links of each row. */
+  readonly #nlink: Uint32Array;
 
-  constructor(columns: InodeColumns) {
+  constructor(columns: ManifestColumns) {
     this.#columns = columns;
+    this.#nlink = linkCounts(columns);
   }
 
   /** Number of inodes, the root included. */
@@ -29,89 +41,79 @@ export class InodeTable {
     return this.#columns.mode[node - 1]! & fileTypeMask;
   }
 
+  /** That of a symbolic link is the length of its target, whatever the manifest says. */
   size(node: number): number {
-    return this.#columns.size[node - 1]!;
+    return targetBytes(this.#columns, node - 1).length || this.#columns.size[node - 1]!;
   }
 
   parent(node: number): number {
     return this.#columns.parent[node - 1]! + 1;
   }
 
-  /** The nodes of a directory's children, in byte order of their names: from `first` up to, not including, `end`. */
-  children(node: number): { first: number; end: number } {
-    const { childStart } = this.#columns;
-    return { first: childStart[node - 1]! + 1, end: childStart[node]! + 1 };
+  /** The rows of a directory's children, in byte order of their names. */
+  children(node: number): Uint32Array {
+    const { childStart, childRows } = this.#columns;
+    return childRows.subarray(childStart[node - 1], childStart[node]);
   }
 
   name(node: number): Uint8Array {
-    const { names, nameStart } = this.#columns;
-    return names.subarray(nameStart[node - 1], nameStart[node]);
+    return nameBytes(this.#columns, node - 1);
   }
 
   /** The target of a symbolic link; empty for everything else. */
   target(node: number): Uint8Array {
-    const { targets, targetStart } = this.#columns;
-    return targets.subarray(targetStart[node - 1], targetStart[node]);
+    return targetBytes(this.#columns, node - 1);
   }
 
-  /** The child of that name, found by halving; undefined when there is none. */
+  /** The child of that name; undefined when there is none. */
   child(directory: number, name: Uint8Array): number | undefined {
-    let { first, end } = this.children(directory);
-    while (first < end) {
-      const middle = (first + end) >>> 1;
-      const order = this.#compareName(middle, name);
-      if (order === 0) return middle;
-      if (order < 0) first = middle + 1;
-      else end = middle;
-    }
-    return undefined;
+    const row = childNamed(this.#columns, directory - 1, name);
+    return row === undefined ? undefined : row + 1;
   }
 
   attributes(node: number): Attributes {
     const columns = this.#columns;
     const row = node - 1;
-    const size = columns.size[row]!;
+    const first = columns.link[row] || row;
+    const size = this.size(node);
     const mtime = columns.mtime[row]!;
     return {
-      ino: columns.ino[row]!,
+      ino: columns.ino[first]!,
       size,
       blocks: Math.ceil(size / 512),
       atime: mtime,
       mtime,
       ctime: columns.ctime[row]!,
       mode: columns.mode[row]!,
-      nlink: columns.nlink[row]!,
+      nlink: this.#nlink[first]!,
       uid: columns.uid[row]!,
       gid: columns.gid[row]!,
-      rdev: columns.rdev[row]!,
+      rdev: columns.rdev[row]! >>> 0,
       blksize: ioBlockSize,
     };
   }
 
   /** Id and key of a file's block by its place in the file; undefined past the last one. */
-  block(node: number, index: number): { id: string; key: string } | undefined {
-    const { blockStart, fileBlocks, blockRefs } = this.#columns;
+  block(node: number, index: number): BlockRef | undefined {
+    const { blockStart } = this.#columns;
     const place = blockStart[node - 1]! + index;
-    if (place >= blockStart[node]!) return undefined;
-    const at = fileBlocks[place]! * blockRefSize;
-    const hex = Buffer.from(blockRefs.buffer, at, blockRefSize).toString('hex');
-    return { id: hex.slice(0, blockRefSize), key: hex.slice(blockRefSize) };
+    return place < blockStart[node]! ? blockAt(this.#columns, place) : undefined;
   }
 
   /** Sum of the sizes of all inodes in bytes. */
   totalSize(): number {
     return this.#columns.size.reduce((sum, size) => sum + size, 0);
   }
+}
 
-  #compareName(node: number, name: Uint8Array): number {
-    const { names, nameStart } = this.#columns;
-    const start = nameStart[node - 1]!;
-    const length = nameStart[node]! - start;
-    const common = Math.min(length, name.length);
-    for (let i = 0; i < common; i++) {
-      const difference = names[start + i]! - name[i]!;
-      if (difference !== 0) return difference;
-    }
-    return length - name.length;
+/** A directory has itself, its name and its subdirectories' `..`; a file has its names. */
+function linkCounts({ mode, parent, link }: ManifestColumns): Uint32Array {
+  const counts = new Uint32Array(mode.length).fill(1);
+  for (let row = 0; row < mode.length; row++) {
+    if ((mode[row]! & fileTypeMask) === directoryType) {
+      counts[row]!++;
+      if (row > 0) counts[parent[row]!]!++;
+    } else if (link[row]) counts[link[row]!]!++;
   }
+  return counts;
 }

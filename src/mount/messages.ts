@@ -1,5 +1,5 @@
+import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import type { BlockRange } from './filesystem.ts';
-import type { InodeColumns } from './inode-columns.ts';
 
 /** Tells a worker of this project what it is for, when several kinds of worker start from one bundled file. */
 export const mountWorkerRole = 'flist-mount';
@@ -9,7 +9,7 @@ export interface MountWorkerData {
   readonly role: typeof mountWorkerRole;
   /** The open `/dev/fuse`. */
   readonly device: number;
-  readonly inodes: InodeColumns;
+  readonly inodes: ManifestColumns;
   /** The directory of the block cache. */
   readonly cache: string;
   /** See `SessionOptions.givenUp`. */

@@ -5,7 +5,6 @@ import { type Manifest, readManifest } from '../flist/manifest.ts';
 import { openRoutes } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { BlockSource } from './block-source.ts';
-import { columnsOf } from './inode-columns.ts';
 import { MountServer } from './mount-server.ts';
 
 export interface MountFlistOptions {
@@ -45,12 +44,12 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   await initBlockCodec();
   const manifest =
     typeof options.manifest === 'string' ? await readManifest(options.manifest) : options.manifest;
-  const store = options.store ?? (await openRoutes([...manifest.routes]));
+  const store = options.store ?? (await openRoutes(manifest.routes));
   const log = options.log ?? ((line: string) => console.error(line));
   const cache = new BlockCache(new BlockFiles(options.cache, blockKey), { warn: log });
   const blocks = new BlockSource({ store, cache, deadline: options.deadline ?? 30_000, log });
   const server = new MountServer({
-    inodes: columnsOf(manifest),
+    inodes: manifest.columns,
     blocks,
     cache: options.cache,
     worker: options.worker ?? new URL('./worker.ts', import.meta.url),

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { describeError, Failure } from '../base/errors.ts';
+import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import { openDevice, sendReply } from '../fuse/device.ts';
 import { FuseError } from '../fuse/fuse-error.ts';
 import { mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
@@ -9,11 +10,10 @@ import { findMount } from '../fuse/mount-table.ts';
 import type { Errno } from '../fuse/protocol.ts';
 import type { BlockSource } from './block-source.ts';
 import type { BlockRange } from './filesystem.ts';
-import type { InodeColumns } from './inode-columns.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
 
 export interface MountServerOptions {
-  readonly inodes: InodeColumns;
+  readonly inodes: ManifestColumns;
   readonly blocks: BlockSource;
   /** The directory of the block cache, for the worker. */
   readonly cache: string;

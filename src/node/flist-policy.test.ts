@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type Inode, modeOf } from '../flist/inode.ts';
-import type { Manifest } from '../flist/manifest.ts';
+import { type Manifest, manifestOf } from '../flist/manifest.ts';
 import { filesBelow, refusalOfFirmware, refusalOfModules } from './flist-policy.ts';
 
 /** A manifest of empty files at these paths, and of the directories above them. */
-function manifestOf(paths: readonly string[], tags: Record<string, string> = {}): Manifest {
+function manifestWith(paths: readonly string[], tags: Record<string, string> = {}): Manifest {
   const inos = new Map([['', 1]]);
   const inode = (ino: number, parent: number, name: string, kind: 'directory' | 'file'): Inode => {
     return {
@@ -34,24 +34,24 @@ function manifestOf(paths: readonly string[], tags: Record<string, string> = {})
       inodes.push(inode(inos.get(here)!, parent, name, index === parts.length - 1 ? 'file' : 'directory'));
     }
   }
-  return { inodes, blocks: new Map(), tags: new Map(Object.entries(tags)), routes: [] };
+  return manifestOf({ inodes, tags: new Map(Object.entries(tags)) });
 }
 
 it('modules of this kernel with their index may be mounted, with the tag or, as rfs packs them, without', () => {
   const paths = ['modules.dep', 'kernel/fs/fuse/fuse.ko'];
-  expect(refusalOfModules(manifestOf(paths, { 'kernel-release': '6.1' }), '6.1')).toBeUndefined();
-  expect(refusalOfModules(manifestOf(paths), '6.1')).toBeUndefined();
+  expect(refusalOfModules(manifestWith(paths, { 'kernel-release': '6.1' }), '6.1')).toBeUndefined();
+  expect(refusalOfModules(manifestWith(paths), '6.1')).toBeUndefined();
 });
 
 it('modules of another kernel, or without an index at the top, are refused', () => {
-  expect(refusalOfModules(manifestOf(['modules.dep'], { 'kernel-release': '6.2' }), '6.1')).toBe(
+  expect(refusalOfModules(manifestWith(['modules.dep'], { 'kernel-release': '6.2' }), '6.1')).toBe(
     'it was packed for kernel 6.2, and this node runs 6.1',
   );
-  expect(refusalOfModules(manifestOf(['6.1/modules.dep']), '6.1')).toMatch(/no modules\.dep at its top/);
+  expect(refusalOfModules(manifestWith(['6.1/modules.dep']), '6.1')).toMatch(/no modules\.dep at its top/);
 });
 
 it('firmware may hide files of the image only when it has them', () => {
-  const manifest = manifestOf(['e100/d102e_ucode.bin', 'rtl_nic/rtl8168h-2.fw']);
+  const manifest = manifestWith(['e100/d102e_ucode.bin', 'rtl_nic/rtl8168h-2.fw']);
   expect(refusalOfFirmware(manifest, ['e100/d102e_ucode.bin'])).toBeUndefined();
   expect(refusalOfFirmware(manifest, [])).toBeUndefined();
   expect(refusalOfFirmware(manifest, ['a', 'b', 'c', 'd', 'e100/d102e_ucode.bin'])).toBe(

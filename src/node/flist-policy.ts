@@ -3,7 +3,6 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
 import { compareBytes } from '../base/names.ts';
-import { type Inode, rootIno } from '../flist/inode.ts';
 import type { Manifest } from '../flist/manifest.ts';
 
 /**
@@ -15,8 +14,9 @@ export function refusalOfModules(manifest: Manifest, release: string): string | 
   const tag = manifest.tags.get('kernel-release');
   if (tag !== undefined && tag !== release)
     return `it was packed for kernel ${tag}, and this node runs ${release}`;
-  const hasIndex = manifest.inodes.some(({ parent, name }) => parent === rootIno && name === 'modules.dep');
-  return hasIndex ? undefined : 'it has no modules.dep at its top, so modprobe would find nothing';
+  return manifest.find('modules.dep')
+    ? undefined
+    : 'it has no modules.dep at its top, so modprobe would find nothing';
 }
 
 /**
@@ -25,23 +25,10 @@ export function refusalOfModules(manifest: Manifest, release: string): string | 
  * @param own paths below `/lib/firmware` of the image
  */
 export function refusalOfFirmware(manifest: Manifest, own: readonly string[]): string | undefined {
-  const offered = manifestPaths(manifest);
-  const lost = own.filter((path) => !offered.has(path));
+  const lost = own.filter((path) => manifest.find(path) === undefined);
   if (lost.length === 0) return undefined;
   const shown = lost.slice(0, 3).join(', ');
   return `it lacks ${lost.length} of the ${own.length} files that the image has in /lib/firmware: ${shown}${lost.length > 3 ? ', …' : ''}`;
-}
-
-/** The path of every inode of a manifest, relative to its root. */
-function manifestPaths({ inodes }: Manifest): Set<string> {
-  const byIno = new Map(inodes.map((inode) => [inode.ino, inode]));
-  const known = new Map<number, string>([[rootIno, '']]);
-  const pathOf = (inode: Inode): string => {
-    const path = known.get(inode.ino) ?? join(pathOf(byIno.get(inode.parent)!), inode.name);
-    known.set(inode.ino, path);
-    return path;
-  };
-  return new Set(inodes.map(pathOf));
 }
 
 /** Everything but directories below a directory, as sorted relative paths; nothing when there is no such directory. */

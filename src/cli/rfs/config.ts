@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Failure } from '../../base/errors.ts';
-import { type Manifest, readManifest, writeManifest } from '../../flist/manifest.ts';
+import { type ManifestSettings, readManifest, writeManifest } from '../../flist/manifest.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { printJson } from '../face.ts';
@@ -91,9 +91,12 @@ function defineStore(store: Command): void {
   });
 }
 
-async function change(meta: string, edit: (manifest: Manifest) => Partial<Manifest>): Promise<void> {
+async function change(
+  meta: string,
+  edit: (settings: ManifestSettings) => Partial<ManifestSettings>,
+): Promise<void> {
   const manifest = await readManifest(meta);
-  await writeManifest(meta, { ...manifest, ...edit(manifest) });
+  await writeManifest(meta, manifest.with(edit(manifest)));
 }
 
 function parseTag(text: string): [string, string] {

@@ -1,0 +1,240 @@
+import { GrowingArray } from '../base/growing-array.ts';
+import { compareBytes, encodeName } from '../base/names.ts';
+import type { BlockRef } from './block-codec.ts';
+import { blockRefSize, compareNames, type ManifestColumns, rowOf } from './manifest-columns.ts';
+import { checkInode, checkXattr, type InodeNumbers, Violation } from './manifest-rules.ts';
+
+/** An inode as it comes: names and targets as text or as bytes. */
+export interface NewInode extends InodeNumbers {
+  readonly name: string | Uint8Array;
+  readonly target?: string | Uint8Array | undefined;
+  readonly link?: number | undefined;
+  readonly xattrs?: Iterable<readonly [name: string, value: Uint8Array]> | undefined;
+}
+
+/** Collects the rows of a manifest into columns. Each row is checked by itself; how they fit together is not. */
+export class ColumnsBuilder {
+  readonly #ino: GrowingArray<Float64Array>;
+  readonly #parent: GrowingArray<Float64Array>;
+  readonly #size: GrowingArray<Float64Array>;
+  readonly #mtime: GrowingArray<Float64Array>;
+  readonly #ctime: GrowingArray<Float64Array>;
+  readonly #rdev: GrowingArray<Float64Array>;
+  readonly #mode: GrowingArray<Uint32Array>;
+  readonly #uid: GrowingArray<Uint32Array>;
+  readonly #gid: GrowingArray<Uint32Array>;
+  readonly #mtimeNs = new GrowingArray(Uint32Array);
+  readonly #link = new GrowingArray(Uint32Array);
+  readonly #textStart: GrowingArray<Uint32Array>;
+  readonly #text: GrowingArray<Uint8Array>;
+  readonly #blockRow: GrowingArray<Uint32Array>;
+  readonly #blockRefs: GrowingArray<Uint8Array>;
+  readonly #xattrRow = new GrowingArray(Uint32Array);
+  readonly #xattrStart = new GrowingArray(Uint32Array);
+  readonly #xattrText = new GrowingArray(Uint8Array);
+  #blockRowSeen = 0;
+
+  /** @param expected how many rows will come, at a guess. */
+  constructor({ inodes, blocks }: { inodes: number; blocks: number } = { inodes: 0, blocks: 0 }) {
+    const [numbers, words] = [
+      () => new GrowingArray(Float64Array, inodes),
+      () => new GrowingArray(Uint32Array, inodes),
+    ];
+    [this.#ino, this.#parent, this.#size] = [numbers(), numbers(), numbers()];
+    [this.#mtime, this.#ctime, this.#rdev] = [numbers(), numbers(), numbers()];
+    [this.#mode, this.#uid, this.#gid] = [words(), words(), words()];
+    this.#textStart = new GrowingArray(Uint32Array, 2 * inodes + 1);
+    this.#text = new GrowingArray(Uint8Array, 24 * inodes);
+    this.#blockRow = new GrowingArray(Uint32Array, blocks);
+    this.#blockRefs = new GrowingArray(Uint8Array, blocks * blockRefSize);
+  }
+
+  /**
+   * Takes the next inode; they come in the order of their numbers.
+   * @throws Violation
+   */
+  addInode(inode: NewInode): void {
+    const { ino, mtimeNs = 0, link, xattrs } = inode;
+    const row = this.#ino.length;
+    if (row > 0 && ino <= this.#ino.array[row - 1]!)
+      throw new Violation(`inode ${ino} is there twice or out of order`);
+    const [name, target] = [this.#addText(inode.name), this.#addText(inode.target ?? '')];
+    checkInode(inode, name, target);
+    this.#ino.push(ino);
+    this.#parent.push(inode.parent);
+    this.#size.push(inode.size);
+    this.#mtime.push(inode.mtime);
+    this.#ctime.push(inode.ctime);
+    this.#rdev.push(inode.rdev);
+    this.#mode.push(inode.mode);
+    this.#uid.push(inode.uid);
+    this.#gid.push(inode.gid);
+    if (mtimeNs > 0) setSparse(this.#mtimeNs, row, mtimeNs);
+    if (link !== undefined) setSparse(this.#link, row, this.#firstName(ino, link));
+    if (xattrs !== undefined) this.#addXattrs(row, ino, xattrs);
+  }
+
+  /**
+   * Takes the next block of a file: those of one file in their order, the files in any.
+   * @param ref id and key as hex digits of either case
+   * @throws Violation
+   */
+  addBlock(ino: number, { id, key }: BlockRef): void {
+    const inos = this.#ino.array;
+    if (inos[this.#blockRowSeen] !== ino) {
+      const row = rowOf(this.#ino.done(), ino);
+      if (row === undefined) throw new Violation(`there are blocks of the inode ${ino}, which is not there`);
+      this.#blockRowSeen = row;
+    }
+    this.#blockRow.push(this.#blockRowSeen);
+    const at = this.#blockRefs.extend(blockRefSize);
+    const bytes = bufferOf(this.#blockRefs.array);
+    const half = blockRefSize / 2;
+    const isWhole = id.length === blockRefSize && key.length === blockRefSize;
+    if (!isWhole || bytes.write(id, at, 'hex') !== half || bytes.write(key, at + half, 'hex') !== half)
+      throw new Violation(`a block id or key of inode ${ino} is not 32 bytes`);
+  }
+
+  /** @throws Violation when there is no root, or a parent is not there */
+  build(): ManifestColumns {
+    const ino = this.#ino.done();
+    if (ino[0] !== 1) throw new Violation('it has no root');
+    const parent = this.#parentRows(ino);
+    for (const sparse of [this.#mtimeNs, this.#link])
+      if (sparse.length > 0) sparse.extend(ino.length - sparse.length);
+    const texts = { text: this.#text.done(), textStart: withEnd(this.#textStart, this.#text.length) };
+    return {
+      ino,
+      parent,
+      size: this.#size.done(),
+      mtime: this.#mtime.done(),
+      ctime: this.#ctime.done(),
+      rdev: this.#rdev.done(),
+      mode: this.#mode.done(),
+      uid: this.#uid.done(),
+      gid: this.#gid.done(),
+      mtimeNs: this.#mtimeNs.done(),
+      link: this.#link.done(),
+      ...texts,
+      ...blockColumns(this.#blockRow.done(), this.#blockRefs.done(), ino.length),
+      ...childColumns(parent, texts),
+      xattrRow: this.#xattrRow.done(),
+      xattrStart: withEnd(this.#xattrStart, this.#xattrText.length),
+      xattrText: this.#xattrText.done(),
+    };
+  }
+
+  #addText(text: string | Uint8Array): Uint8Array {
+    const start = appendText(this.#text, text);
+    this.#textStart.push(start);
+    return this.#text.array.subarray(start, this.#text.length);
+  }
+
+  #firstName(ino: number, link: number): number {
+    const row = rowOf(this.#ino.done(), link);
+    if (row === undefined || link === ino)
+      throw new Violation(`inode ${ino} is a hard link to ${link}, which does not come before it`);
+    return row;
+  }
+
+  #addXattrs(row: number, ino: number, xattrs: Iterable<readonly [string, Uint8Array]>): void {
+    for (const [name, value] of [...xattrs].sort(([a], [b]) => compareBytes(a, b))) {
+      checkXattr(ino, name, value);
+      this.#xattrRow.push(row);
+      this.#xattrStart.push(appendText(this.#xattrText, name));
+      this.#xattrStart.push(appendText(this.#xattrText, value));
+    }
+  }
+
+  #parentRows(ino: Float64Array): Uint32Array {
+    const inos = this.#parent.done();
+    const rows = new Uint32Array(new SharedArrayBuffer(ino.length * 4));
+    for (let row = 1; row < rows.length; row++) {
+      const parent = rowOf(ino, inos[row]!);
+      if (parent === undefined) throw missingParent(ino[row]!, inos[row]!);
+      rows[row] = parent;
+    }
+    return rows;
+  }
+}
+
+export function missingParent(ino: number, parent: number): Violation {
+  return new Violation(`the parent ${parent} of inode ${ino} is not a directory`);
+}
+
+function setSparse(column: GrowingArray<Uint32Array>, row: number, value: number): void {
+  column.extend(row - column.length);
+  column.push(value);
+}
+
+/** Puts a text behind the others and returns where it begins. */
+function appendText(texts: GrowingArray<Uint8Array>, text: string | Uint8Array): number {
+  if (typeof text !== 'string' || !text.isWellFormed()) {
+    const bytes = typeof text === 'string' ? encodeName(text) : text;
+    const start = texts.extend(bytes.length);
+    texts.array.set(bytes, start);
+    return start;
+  }
+  const start = texts.length;
+  texts.reserve(text.length * 3); // no UTF-16 unit needs more bytes
+  texts.extend(bufferOf(texts.array).write(text, start));
+  if (texts.length > 0xffffffff) throw new Violation('its names are longer than 4 GiB together');
+  return start;
+}
+
+function bufferOf(array: Uint8Array): Buffer {
+  return Buffer.from(array.buffer);
+}
+
+function withEnd(starts: GrowingArray<Uint32Array>, end: number): Uint32Array {
+  starts.push(end);
+  return starts.done();
+}
+
+/** Where each row's part begins when `rows` are in order, by how often each is there; one value more for the end. */
+function startsOf(rows: Uint32Array, count: number): Uint32Array {
+  const starts = new Uint32Array(new SharedArrayBuffer((count + 1) * 4));
+  for (const row of rows) starts[row + 1]!++;
+  for (let row = 0; row < count; row++) starts[row + 1]! += starts[row]!;
+  return starts;
+}
+
+/** Brings the blocks into the order of their files. Those of one file keep their order; rfs writes files mixed. */
+function blockColumns(rows: Uint32Array, blockRefs: Uint8Array, count: number) {
+  const blockStart = startsOf(rows, count);
+  if (!rows.every((row, i) => i === 0 || rows[i - 1]! <= row)) {
+    const next = blockStart.slice();
+    const places = rows.map((row) => next[row]!++);
+    moveBlocks(blockRefs, places);
+  }
+  return { blockStart, blockRefs };
+}
+
+/** Moves block `i` to `places[i]`, for all `i`, without a second buffer. */
+function moveBlocks(blockRefs: Uint8Array, places: Uint32Array): void {
+  const held = new Uint8Array(blockRefSize);
+  for (let i = 0; i < places.length; i++) {
+    while (places[i] !== i) {
+      const place = places[i]!;
+      const [from, to] = [i * blockRefSize, place * blockRefSize];
+      held.set(blockRefs.subarray(to, to + blockRefSize));
+      blockRefs.copyWithin(to, from, from + blockRefSize);
+      blockRefs.set(held, from);
+      places[i] = places[place]!;
+      places[place] = place;
+    }
+  }
+}
+
+function childColumns(parent: Uint32Array, texts: Pick<ManifestColumns, 'text' | 'textStart'>) {
+  const childStart = startsOf(parent.subarray(1), parent.length);
+  const childRows = new Uint32Array(new SharedArrayBuffer((parent.length - 1) * 4));
+  const next = childStart.slice();
+  for (let row = 1; row < parent.length; row++) childRows[next[parent[row]!]!++] = row;
+  const inOrder = (a: number, b: number) => compareNames(texts, a, b);
+  for (let row = 0; row < parent.length; row++) {
+    const below = childRows.subarray(childStart[row], childStart[row + 1]);
+    if (!below.every((child, i) => i === 0 || inOrder(below[i - 1]!, child) < 0)) below.sort(inOrder);
+  }
+  return { childStart, childRows };
+}

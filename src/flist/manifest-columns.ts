@@ -1,0 +1,167 @@
+import { decodeName } from '../base/names.ts';
+import type { BlockRef } from './block-codec.ts';
+import type { Inode } from './inode.ts';
+
+/**
+ * The inodes of a manifest as columns in shared memory, so that threads read them without a copy: about 100 bytes and the
+ * name for each, and 64 bytes for each block. Rows are ascending by inode number; row 0 is the root. A `…Start` column has
+ * one value more than rows: row `i` owns the places from `start[i]` up to, not including, `start[i + 1]`.
+ */
+export interface ManifestColumns {
+  readonly ino: Float64Array;
+  /** The row of the directory; the root is its own. */
+  readonly parent: Uint32Array;
+  readonly size: Float64Array;
+  readonly mtime: Float64Array;
+  readonly ctime: Float64Array;
+  readonly rdev: Float64Array;
+  readonly mode: Uint32Array;
+  readonly uid: Uint32Array;
+  readonly gid: Uint32Array;
+  /** Nanoseconds of `mtime`; empty when all are 0. */
+  readonly mtimeNs: Uint32Array;
+  /** The row of a file's first name where this is a further one, else 0; empty when there is no hard link. */
+  readonly link: Uint32Array;
+  /** Names and targets: the name of row `i` from `textStart[2 * i]`, its target from `textStart[2 * i + 1]`. */
+  readonly textStart: Uint32Array;
+  readonly text: Uint8Array;
+  /** Places in `blockRefs`, in units of `blockRefSize`. */
+  readonly blockStart: Uint32Array;
+  /** Each block of each file: 32 bytes id, 32 bytes key. */
+  readonly blockRefs: Uint8Array;
+  /** Places in `childRows`. */
+  readonly childStart: Uint32Array;
+  /** The rows of a directory's entries, in byte order of their names. */
+  readonly childRows: Uint32Array;
+  /** The row of each extended attribute, ascending. */
+  readonly xattrRow: Uint32Array;
+  /** The name of attribute `i` from `xattrStart[2 * i]`, its value from `xattrStart[2 * i + 1]`. */
+  readonly xattrStart: Uint32Array;
+  readonly xattrText: Uint8Array;
+}
+
+export const blockRefSize = 64;
+
+/** The row of an inode number; undefined when there is no such inode. */
+export function rowOf(ino: Float64Array, number: number): number | undefined {
+  if (ino[number - 1] === number) return number - 1; // numbered without gaps, as most are
+  let low = 0;
+  for (let high = ino.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (ino[middle]! < number) low = middle + 1;
+    else high = middle;
+  }
+  return ino[low] === number ? low : undefined;
+}
+
+export function nameBytes({ text, textStart }: ManifestColumns, row: number): Uint8Array {
+  return text.subarray(textStart[2 * row], textStart[2 * row + 1]);
+}
+
+/** The target of a symbolic link; empty for everything else. */
+export function targetBytes({ text, textStart }: ManifestColumns, row: number): Uint8Array {
+  return text.subarray(textStart[2 * row + 1], textStart[2 * row + 2]);
+}
+
+/** Orders the names of two rows by their bytes. */
+export function compareNames(
+  { text, textStart }: Pick<ManifestColumns, 'text' | 'textStart'>,
+  a: number,
+  b: number,
+): number {
+  const start = textStart[2 * b]!;
+  return compareToName({ text, textStart }, a, text, start, textStart[2 * b + 1]! - start);
+}
+
+/** The row of the entry with that name in a directory, found by halving; undefined when there is none. */
+export function childNamed(
+  columns: ManifestColumns,
+  directory: number,
+  name: Uint8Array,
+): number | undefined {
+  const { childStart, childRows } = columns;
+  let [low, high] = [childStart[directory]!, childStart[directory + 1]!];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const order = compareToName(columns, childRows[middle]!, name, 0, name.length);
+    if (order === 0) return childRows[middle];
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+  return undefined;
+}
+
+function compareToName(
+  { text, textStart }: Pick<ManifestColumns, 'text' | 'textStart'>,
+  row: number,
+  other: Uint8Array,
+  otherStart: number,
+  otherLength: number,
+): number {
+  const start = textStart[2 * row]!;
+  const length = textStart[2 * row + 1]! - start;
+  const common = Math.min(length, otherLength);
+  for (let i = 0; i < common; i++) {
+    const difference = text[start + i]! - other[otherStart + i]!;
+    if (difference !== 0) return difference;
+  }
+  return length - otherLength;
+}
+
+/** The id and key at a place of `blockRefs`. */
+export function blockAt({ blockRefs }: ManifestColumns, place: number): BlockRef {
+  const at = blockRefs.byteOffset + place * blockRefSize;
+  const hex = Buffer.from(blockRefs.buffer, at, blockRefSize).toString('hex');
+  return { id: hex.slice(0, blockRefSize), key: hex.slice(blockRefSize) };
+}
+
+/** The blocks of a row in the order of its file. */
+export function blocksAt(columns: ManifestColumns, row: number): BlockRef[] {
+  const first = columns.blockStart[row]!;
+  return Array.from({ length: columns.blockStart[row + 1]! - first }, (_, i) => blockAt(columns, first + i));
+}
+
+/** A row as an inode. */
+export function inodeAt(columns: ManifestColumns, row: number): Inode {
+  const parent = row === 0 ? 0 : columns.ino[columns.parent[row]!]!;
+  const mtimeNs = columns.mtimeNs[row];
+  const target = targetBytes(columns, row);
+  const link = columns.link[row];
+  const xattrs = xattrsAt(columns, row);
+  return {
+    ino: columns.ino[row]!,
+    parent,
+    name: decodeName(nameBytes(columns, row)),
+    size: columns.size[row]!,
+    uid: columns.uid[row]!,
+    gid: columns.gid[row]!,
+    mode: columns.mode[row]!,
+    rdev: columns.rdev[row]!,
+    ctime: columns.ctime[row]!,
+    mtime: columns.mtime[row]!,
+    ...(mtimeNs && { mtimeNs }),
+    ...(target.length > 0 && { target: decodeName(target) }),
+    ...(link && { link: columns.ino[link]! }),
+    ...(xattrs.size > 0 && { xattrs }),
+  };
+}
+
+const none: ReadonlyMap<string, Uint8Array> = new Map();
+
+/** The extended attributes of a row, by name. */
+export function xattrsAt({ xattrRow, xattrStart, xattrText }: ManifestColumns, row: number) {
+  if (xattrRow.length === 0) return none;
+  let low = 0;
+  for (let high = xattrRow.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (xattrRow[middle]! < row) low = middle + 1;
+    else high = middle;
+  }
+  if (xattrRow[low] !== row) return none;
+  const xattrs = new Map<string, Uint8Array>();
+  for (let at = low; xattrRow[at] === row; at++) {
+    const [name, value, end] = [xattrStart[2 * at]!, xattrStart[2 * at + 1]!, xattrStart[2 * at + 2]!];
+    xattrs.set(decodeName(xattrText.subarray(name, value)), xattrText.slice(value, end));
+  }
+  return xattrs;
+}
