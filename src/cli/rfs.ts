@@ -18,6 +18,7 @@ await runFace({
       summary: 'copy the blocks that one store has and another has not',
       load: () => import('./rfs/sync.ts'),
     },
+    gc: { summary: 'remove the blocks of a store that no flist needs', load: () => import('./rfs/gc.ts') },
     flist: { summary: 'show what is in a flist', load: () => import('./rfs/flist.ts') },
     config: {
       summary: 'list and change the tags and stores of a flist',

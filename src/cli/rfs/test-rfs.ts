@@ -1,0 +1,44 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { type RunOptions, run } from '../../base/exec.ts';
+import { testDirectory } from '../../store/test-directory.ts';
+
+const program = join(import.meta.dirname, '../rfs.ts');
+
+/** What a command printed, and how it ended. */
+export interface Printed {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+}
+
+/** Runs `rfs` as a user does. */
+export async function rfs(args: readonly string[], options: RunOptions = {}): Promise<Printed> {
+  const accept = [0, 1, 2];
+  const { code, stdout, stderr } = await run(process.execPath, [program, ...args], { accept, ...options });
+  return { code, out: stdout.toString(), error: stderr };
+}
+
+export interface PackedPlace {
+  readonly root: string;
+  readonly source: string;
+  readonly meta: string;
+  readonly blocks: string;
+  /** The store specification of `blocks`. */
+  readonly store: string;
+}
+
+/** A small tree, packed; removed when the running test ends. */
+export async function packedPlace(): Promise<PackedPlace> {
+  const root = await testDirectory();
+  const source = join(root, 'source');
+  await mkdir(join(source, 'dir'), { recursive: true });
+  await writeFile(join(source, 'dir/file'), 'the content');
+  await writeFile(join(source, 'large'), Buffer.alloc(600_000, 'more than one block; '));
+  await symlink('dir/file', join(source, 'link'));
+  const [meta, blocks] = [join(root, 'test.fl'), join(root, 'blocks')];
+  const store = `dir://${blocks}`;
+  expect(await rfs(['pack', '-m', meta, '-s', store, source])).toMatchObject({ code: 0 });
+  return { root, source, meta, blocks, store };
+}
