@@ -12,12 +12,17 @@ export interface CopyCounts {
   copiedBytes: number;
 }
 
-export interface CopyOptions {
+/** What is to be copied; a caller may know more of it. */
+export interface NamedBlock {
+  readonly id: BlockId;
+}
+
+export interface CopyOptions<Block extends NamedBlock> {
   /** The stored bytes of a block; they need not be the right ones. */
-  readonly read: (id: BlockId, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly read: (block: Block, signal: AbortSignal) => Promise<Uint8Array>;
   readonly to: Store;
   /** Whether the destination has the block already. */
-  readonly isThere: (id: BlockId, signal: AbortSignal) => Promise<boolean>;
+  readonly isThere: (block: Block, signal: AbortSignal) => Promise<boolean>;
   /** Blocks underway at one time, each of at most 1 MiB of memory; 32 by default. */
   readonly concurrency?: number | undefined;
   /** Called after every block with the counts so far. */
@@ -31,12 +36,12 @@ const mostNamed = 5;
  * Copies blocks as they are stored, never decoded, each checked against its id on the way. What was copied stays when it fails, so
  * a second run goes on where the first ended. A block that its source lost or damaged does not keep the others
  * from being copied.
- * @param ids each block once.
+ * @param blocks each once.
  * @throws Failure `not-found` or `corrupt` at the end for blocks that could not be had, and at once for a store that fails.
  */
-export async function copyBlocks(
-  ids: Iterable<BlockId> | AsyncIterable<BlockId>,
-  options: CopyOptions,
+export async function copyBlocks<Block extends NamedBlock>(
+  blocks: Iterable<Block> | AsyncIterable<Block>,
+  options: CopyOptions<Block>,
 ): Promise<CopyCounts> {
   const { read, to, isThere, concurrency = 32, onProgress = () => {} } = options;
   if (!to.capabilities.write)
@@ -45,16 +50,21 @@ export async function copyBlocks(
     });
   const counts: CopyCounts = { blocks: 0, copiedBlocks: 0, copiedBytes: 0 };
   const lost: Failure[] = [];
-  const readChecked = await checkedReader(read);
-  await forEachParallel(ids, concurrency, async (id, signal) => {
-    if (!(await isThere(id, signal))) {
-      const blob = await readChecked(id, signal).catch((error: unknown) => {
+  const blake2b = await loadBlake2b();
+  const readChecked = async (block: Block, signal: AbortSignal) => {
+    const blob = await read(block, signal);
+    if (blake2b(blob) !== block.id) throw damaged(block);
+    return blob;
+  };
+  await forEachParallel(blocks, concurrency, async (block, signal) => {
+    if (!(await isThere(block, signal))) {
+      const blob = await readChecked(block, signal).catch((error: unknown) => {
         if (!isLoss(error)) throw error;
         lost.push(error);
         return undefined;
       });
       if (blob !== undefined) {
-        await to.put(id, blob, signal);
+        await to.put(block.id, blob, signal);
         counts.copiedBlocks++;
         counts.copiedBytes += blob.length;
       }
@@ -66,16 +76,10 @@ export async function copyBlocks(
   return counts;
 }
 
-async function checkedReader(read: CopyOptions['read']): Promise<CopyOptions['read']> {
-  const blake2b = await loadBlake2b();
-  return async (id, signal) => {
-    const blob = await read(id, signal);
-    if (blake2b(blob) !== id)
-      throw new Failure('corrupt', `block ${id} is damaged`, {
-        cause: 'the stored bytes do not have the digest they are named by',
-      });
-    return blob;
-  };
+function damaged({ id }: NamedBlock): Failure {
+  return new Failure('corrupt', `block ${id} is damaged`, {
+    cause: 'the stored bytes do not have the digest they are named by',
+  });
 }
 
 /** Whether only this one block is bad, and not the store. */

@@ -1,7 +1,7 @@
 import { Failure } from '../base/errors.ts';
 import type { BlockId, Store } from '../store/store.ts';
 import { BlockIdSet } from './block-id-set.ts';
-import { type CopyCounts, copyBlocks } from './copy-blocks.ts';
+import { type CopyCounts, copyBlocks, type NamedBlock } from './copy-blocks.ts';
 
 export interface SyncOptions {
   readonly from: Store;
@@ -34,10 +34,10 @@ export async function syncStores({ from, to, dryRun, ...options }: SyncOptions):
     });
   const { blocks, missing } = await missingBlocks(from, to);
   if (dryRun) return { blocks, missingBlocks: missing.size, copiedBlocks: 0, copiedBytes: 0 };
-  const { copiedBlocks, copiedBytes } = await copyBlocks(missing, {
-    read: (id, signal) => from.get(id, signal),
+  const { copiedBlocks, copiedBytes } = await copyBlocks(named(missing), {
+    read: ({ id }, signal) => from.get(id, signal),
     to,
-    isThere: to.capabilities.list ? async () => false : (id, signal) => to.has(id, signal),
+    isThere: to.capabilities.list ? async () => false : ({ id }, signal) => to.has(id, signal),
     concurrency: options.concurrency,
     onProgress: (counts) => options.onProgress?.(counts, missing.size),
   });
@@ -60,4 +60,8 @@ async function listed(ids: Iterable<BlockId> | AsyncIterable<BlockId>): Promise<
   const all = new BlockIdSet();
   for await (const id of ids) all.add(id);
   return all;
+}
+
+function* named(ids: Iterable<BlockId>): Generator<NamedBlock> {
+  for (const id of ids) yield { id };
 }
