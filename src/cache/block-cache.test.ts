@@ -16,13 +16,16 @@ const block = blockOf(plain);
 
 async function emptyCache(options: { memory?: number; directory?: string } = {}) {
   const root = await mkdtemp(join(tmpdir(), 'cache-test-'));
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
   const directory = join(root, options.directory ?? 'cache');
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
   const cache = new BlockCache(new BlockFiles(directory, sha256), {
     warn,
     memory: options.memory ?? 1 << 20,
+  });
+  onTestFinished(async () => {
+    await cache.flush(); // a write that is still under way would put files into what is being removed
+    await rm(root, { recursive: true, force: true });
   });
   return { root, directory, cache, warnings };
 }
