@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { describeError, Failure } from '../base/errors.ts';
 import { type Reporter, silent, streamReporter } from '../base/progress.ts';
@@ -77,6 +78,37 @@ function report(error: unknown, debug: boolean): number {
 /** Where a verb reports its progress: standard error, so that results on standard output can be piped. */
 export function reporterOf(options: CommonOptions): Reporter {
   return options.quiet ? silent : streamReporter(process.stderr);
+}
+
+/** Prints lines as fast as they are taken, so that millions of them need no memory. */
+export async function printLines(lines: Iterable<string>): Promise<void> {
+  let chunk = '';
+  for (const line of lines) {
+    chunk += `${line}\n`;
+    if (chunk.length < 65536) continue;
+    if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+    chunk = '';
+  }
+  if (chunk !== '') process.stdout.write(chunk);
+}
+
+/** The lines of a JSON object with a long list in it, an item a line, and what `rest` gives when the list is through. */
+export function* jsonWithList(
+  name: string,
+  items: Iterable<unknown>,
+  rest: () => Readonly<Record<string, unknown>>,
+): Generator<string> {
+  yield `{\n  ${JSON.stringify(name)}: [`;
+  let before: string | undefined;
+  for (const item of items) {
+    if (before !== undefined) yield `${before},`;
+    before = `    ${JSON.stringify(item)}`;
+  }
+  if (before !== undefined) yield before;
+  const fields = Object.entries(rest()).map(
+    ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`,
+  );
+  yield `  ],\n${fields.join(',\n')}\n}`;
 }
 
 /** Prints a result for machines. */

@@ -20,6 +20,8 @@ await runFace({
       load: () => import('./rfs/sync.ts'),
     },
     gc: { summary: 'remove the blocks of a store that no flist needs', load: () => import('./rfs/gc.ts') },
+    dump: { summary: 'print everything in a flist as text', load: () => import('./rfs/dump.ts') },
+    'from-dump': { summary: 'make the flist of a dump', load: () => import('./rfs/from-dump.ts') },
     flist: { summary: 'show what is in a flist', load: () => import('./rfs/flist.ts') },
     config: {
       summary: 'list and change the tags and stores of a flist',

@@ -1,3 +1,4 @@
+import { encodeName } from '../base/names.ts';
 import type { EntryKind } from '../tree/tree.ts';
 
 /** One row of a manifest's inode table. */
@@ -48,9 +49,22 @@ export function kindOfMode(mode: number): EntryKind | undefined {
   return kinds.get(mode & 0o170000);
 }
 
+export function isKind(text: string): text is EntryKind {
+  return Object.hasOwn(typeBits, text);
+}
+
 /** The whole `st_mode` of an entry. */
 export function modeOf(kind: EntryKind, permissions: number): number {
-  return typeBits[kind] | permissions;
+  return (typeBits[kind] | permissions) >>> 0;
+}
+
+/** What every directory says of its size, so that equal trees give equal manifests whatever file system they lie on. */
+const directorySize = 4096;
+
+/** The size that a manifest of ours gives an entry that is no file. */
+export function usualSize(kind: EntryKind, target = ''): number {
+  if (kind === 'directory') return directorySize;
+  return kind === 'symlink' ? encodeName(target).length : 0;
 }
 
 /** Linux has 12 bits for the major and 20 bits for the minor number of a device. */

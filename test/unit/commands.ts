@@ -33,7 +33,7 @@ export const flagsOf = ({ flags }: Option): string => flags;
 /** Every command of a face, from the verbs that its help names and what their modules define. */
 export async function leavesOf(face: Face): Promise<Leaf[]> {
   const verbs = /^Commands:\n([\s\S]*)/m.exec(help[face])![1]!;
-  const names = [...verbs.matchAll(/^ {2}(\w+) /gm)].map((match) => match[1]!);
+  const names = [...verbs.matchAll(/^ {2}([\w-]+) /gm)].map((match) => match[1]!);
   const common = commonFlags(face);
   const leaves: Leaf[] = [];
   for (const name of names.filter((verb) => verb !== 'help')) {

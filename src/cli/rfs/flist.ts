@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { formatEntry, formatSummary, inspectEntries, inspectSummary } from '../../flist/inspect.ts';
-import { readManifest } from '../../flist/manifest.ts';
+import { type Manifest, readManifest } from '../../flist/manifest.ts';
 import { treeLines } from '../../flist/tree-view.ts';
-import { printJson } from '../face.ts';
+import { jsonWithList, printLines } from '../face.ts';
 
 export default function define(command: Command): void {
   command
@@ -11,7 +11,7 @@ export default function define(command: Command): void {
     .argument('<target>', 'the flist')
     .action(async (target: string) => {
       const manifest = await readManifest(target);
-      for (const line of treeLines(manifest, { pictures: process.stdout.isTTY })) console.log(line);
+      await printLines(treeLines(manifest, { pictures: process.stdout.isTTY }));
     });
   command
     .command('inspect')
@@ -20,11 +20,15 @@ export default function define(command: Command): void {
     .option('--json', 'print it as JSON')
     .action(async (target: string, options: { json?: boolean }) => {
       const manifest = await readManifest(target);
-      const summary = inspectSummary(manifest);
-      if (options.json) printJson({ entries: [...inspectEntries(manifest)], summary });
-      else {
-        for (const entry of inspectEntries(manifest)) console.log(`${formatEntry(entry).join('\n')}\n`);
-        console.log(formatSummary(summary).join('\n'));
-      }
+      await printLines(options.json ? jsonLines(manifest) : textLines(manifest));
     });
+}
+
+function* textLines(manifest: Manifest): Generator<string> {
+  for (const entry of inspectEntries(manifest)) yield `${formatEntry(entry).join('\n')}\n`;
+  yield* formatSummary(inspectSummary(manifest));
+}
+
+function jsonLines(manifest: Manifest): Iterable<string> {
+  return jsonWithList('entries', inspectEntries(manifest), () => ({ summary: inspectSummary(manifest) }));
 }
