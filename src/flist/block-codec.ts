@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { type Blake2b256, loadBlake2b } from '../base/blake2b.ts';
 import { Failure } from '../base/errors.ts';
-import { snappyDecode } from './snappy.ts';
+import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from './snappy.ts';
 
 /** Plain bytes of every block of a file but its last one. The format fixes it; no file says it. */
 export const blockSize = 524288;
@@ -19,10 +19,16 @@ const nonceSize = 12;
 const tagSize = 16;
 
 let blake2b: Blake2b256 | undefined;
+let uncompress: SnappyDecode = snappyDecode;
 
-/** Loads the hash function. To be awaited once before `blockKey` and `decodeBlock`; `encodeBlock` does it by itself. */
+/**
+ * Loads the hash function, and the native decoder where there is one. To be awaited once before `blockKey` and `decodeBlock`;
+ * `encodeBlock` does it by itself.
+ */
 export async function initBlockCodec(): Promise<void> {
-  blake2b ??= await loadBlake2b();
+  if (blake2b !== undefined) return;
+  uncompress = (await nativeSnappyDecode()) ?? snappyDecode;
+  blake2b = await loadBlake2b();
 }
 
 function hash(data: Uint8Array): string {
@@ -87,7 +93,7 @@ function decrypt(blob: Uint8Array, ref: BlockRef): Buffer {
 
 function decompress(compressed: Uint8Array, ref: BlockRef, limit: number): Uint8Array {
   try {
-    return snappyDecode(compressed, limit);
+    return uncompress(compressed, limit);
   } catch (error) {
     throw corrupt(ref, error);
   }

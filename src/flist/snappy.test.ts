@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { compressSync, uncompressSync } from 'snappy';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../base/errors.ts';
-import { snappyDecode } from './snappy.ts';
+import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from './snappy.ts';
 
 const limit = 1 << 20;
 
@@ -65,7 +65,10 @@ function boundedRust(stream: Uint8Array): Uint8Array {
   return uncompressSync(stream) as Buffer;
 }
 
-describe('a malformed stream is corrupt:', () => {
+describe.each<[string, SnappyDecode]>([
+  ['our', snappyDecode],
+  ['the native', (await nativeSnappyDecode())!],
+])('for %s decoder a malformed stream is corrupt:', (_, decode) => {
   test.each([
     ['nothing at all', ''],
     ['a length without an end', 'ffffffffffff'],
@@ -82,13 +85,13 @@ describe('a malformed stream is corrupt:', () => {
     ['a copy whose offset ends early', '0800610a01'],
     ['fewer bytes than announced', '0a1068656c6c6f'],
   ])('%s', (_, hex) => {
-    expect(() => snappyDecode(Buffer.from(hex, 'hex'), limit)).toThrow(
+    expect(() => decode(Buffer.from(hex, 'hex'), limit)).toThrow(
       expect.objectContaining({ kind: 'corrupt' }),
     );
   });
 
   test('one that announces more than the limit, before anything is allocated', () => {
-    expect(() => snappyDecode(Buffer.from('ffffffff0f00', 'hex'), limit)).toThrow(
+    expect(() => decode(Buffer.from('ffffffff0f00', 'hex'), limit)).toThrow(
       expect.objectContaining({ kind: 'corrupt' }),
     );
   });

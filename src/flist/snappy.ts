@@ -6,14 +6,38 @@ const copyNear = 1;
 const copyFar = 2;
 
 /**
- * Decodes a raw snappy stream (snappy's format_description.txt): a little-endian varint with the plain length, then
- * literals and back references. Plain TypeScript, so that the booted node reads blocks without a native addon.
+ * Gives the plain bytes of a raw snappy stream.
  * @param limit most plain bytes that the stream may announce.
  * @throws Failure `corrupt` for every stream that is not whole and well formed.
  */
+export type SnappyDecode = (input: Uint8Array, limit: number) => Uint8Array;
+
+/** The decoder of npm `snappy`, 3 to 4 times as fast as ours; undefined where the addon is not there. */
+export async function nativeSnappyDecode(): Promise<SnappyDecode | undefined> {
+  try {
+    const { uncompressSync } = await import('snappy');
+    return (input, limit) => {
+      checkAnnounced(plainSize(input).size, limit);
+      try {
+        // Copied into memory of the runtime: memory of the addon is mapped and unmapped for each block, at 3 times the cost.
+        return uncompressSync(input, { copyOutputData: true }) as Buffer;
+      } catch (error) {
+        throw malformed(error instanceof Error ? error.message : String(error));
+      }
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Decodes a raw snappy stream (snappy's format_description.txt): a little-endian varint with the plain length, then
+ * literals and back references. Plain TypeScript, so that the booted node reads blocks without a native addon.
+ * Parameters and errors are those of `SnappyDecode`.
+ */
 export function snappyDecode(input: Uint8Array, limit: number): Uint8Array {
   const { size, at: start } = plainSize(input);
-  if (size > limit) throw malformed(`it announces ${size} bytes, more than the ${limit} allowed`);
+  checkAnnounced(size, limit);
   const output = Buffer.allocUnsafeSlow(size);
   let at = start;
   let end = 0;
@@ -47,6 +71,10 @@ export function snappyDecode(input: Uint8Array, limit: number): Uint8Array {
   }
   if (end !== size) throw malformed(`it holds ${end} bytes and announces ${size}`);
   return output;
+}
+
+function checkAnnounced(size: number, limit: number): void {
+  if (size > limit) throw malformed(`it announces ${size} bytes, more than the ${limit} allowed`);
 }
 
 function plainSize(input: Uint8Array): { size: number; at: number } {
