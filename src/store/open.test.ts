@@ -61,21 +61,32 @@ test('no routes make a store that holds nothing', async () => {
 });
 
 test.each([
-  ['s3://AK:SK@h:9000/b?region=x', 's3://AK@h:9000/b?region=x'],
-  ['zdb://:pw@hub:9900/ns', 'zdb://hub:9900/ns'],
+  ['s3://AK:SK@h:9000/b?region=x', 's3://h:9000/b?region=x'],
+  ['s3s://AK:a/b?c#d%2Fe+@h/b', 's3s://h/b'],
+  ['s3://AK@h:9000/b', 's3://h:9000/b'],
   ['s3://h:9000/b', 's3://h:9000/b'],
-  ['https://u:p@H:443/a/../b', 'https://u@h/b'],
+  ['s3://h:9000/b/p@q?style=virtual', 's3://h:9000/b/p@q?style=virtual'],
+  ['s3://h/b?sign=no&ca=/etc/ca.pem&token=secret&region=x', 's3://h/b?sign=no&region=x'],
+  ['zdb://:pw@hub:9900/ns', 'zdb://hub:9900/ns'],
+  ['https://u:p@H:443/a/../b', 'https://h/b'],
+  ['https://h/b?sig=secret#secret', 'https://h/b'],
   ['http://H', 'http://h/'],
   ['dir:///a b?x=1', 'dir:///a%20b'],
 ])('a manifest keeps %s as %s', (url, kept) => {
   expect(routeUrl(url)).toBe(kept);
 });
 
-test('a manifest keeps passwords only when asked to', () => {
+test('a manifest keeps access keys and passwords only when asked to', () => {
+  expect(routeUrl('s3://AK:SK@h:9000/b', { keepAccessKey: true })).toBe('s3://AK@h:9000/b');
   expect(routeUrl('s3://AK:SK@h:9000/b', { keepPassword: true })).toBe('s3://AK:SK@h:9000/b');
+  expect(routeUrl('https://h/b?sig=x', { keepPassword: true })).toBe('https://h/b?sig=x');
 });
 
-test('an address for people has no password and no query', () => {
-  expect(redactedAddress('https://user:secret@h/b?token=secret#secret')).toBe('https://user@h/b');
-  expect(redactedAddress('no url, secret')).not.toContain('secret');
+test.each([
+  ['https://user:secret@h/b?token=secret#secret', 'https://h/b'],
+  ['s3://user:sec/ret@h:9000/b', 's3://h:9000/b'],
+  ['s3://h:9000/b/p@q', 's3://h:9000/b/p@q'],
+  ['no url, secret', 'a store with an unreadable address'],
+])('an address for people has no user, no password and no query: %s', (url, shown) => {
+  expect(redactedAddress(url)).toBe(shown);
 });

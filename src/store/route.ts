@@ -24,12 +24,12 @@ export function parseRoute(spec: string): Route {
 }
 
 /** @throws Failure `usage` for what is not a URL. The text is not repeated: it may hold a password. */
-export function parseStoreUrl(url: string): URL {
-  if (!URL.canParse(url))
-    throw new Failure('usage', 'a store address is not a URL', {
-      hint: 'write [xx-yy=]URL, for example dir:///srv/blocks or 00-7f=https://host/blocks',
-    });
-  return new URL(url);
+export function parseStoreUrl(text: string): URL {
+  const url = urlOf(text);
+  if (url !== undefined) return url;
+  throw new Failure('usage', 'a store address is not a URL', {
+    hint: 'write [xx-yy=]URL, for example dir:///srv/blocks or 00-7f=https://host/blocks',
+  });
 }
 
 /** Whether the route covers a block. */
@@ -38,25 +38,55 @@ export function covers(route: Route, id: string): boolean {
   return first >= route.start && first <= route.end;
 }
 
-/**
- * The address as a manifest keeps it (flist format, section 1.6): `dir` reduced to its path, `http` normalised, and the password taken
- * out unless `keepPassword`; the user name stays.
- */
-export function routeUrl(url: string, { keepPassword = false } = {}): string {
-  const parsed = parseStoreUrl(url);
-  if (parsed.protocol === 'dir:') return `dir://${parsed.pathname}`;
-  const isHttp = parsed.protocol === 'http:' || parsed.protocol === 'https:';
-  if (keepPassword || parsed.password === '') return isHttp ? parsed.href : url;
-  parsed.password = '';
-  return parsed.href;
+/** Parameters that a reader of a manifest needs; any other may hold a secret, or means something on one machine only. */
+const keptParameters: Readonly<Record<string, readonly string[]>> = {
+  's3:': ['region', 'style', 'sign'],
+  's3s:': ['region', 'style', 'sign'],
+};
+
+export interface RouteUrlOptions {
+  /** Leave everything in the address, as rfs does with `--no-strip-password`. */
+  readonly keepPassword?: boolean;
+  /** Leave the user name, which is the access key of S3, but not the password. */
+  readonly keepAccessKey?: boolean;
 }
 
-/** The address as errors and logs show it: without password and without query, which may hold a token. */
+/**
+ * The address as a manifest keeps it (flist format, section 1.6): `dir` reduced to its path, `http` normalised. Password, user
+ * name and the parameters that no reader needs are taken out, unless the options say otherwise; rfs leaves the user name.
+ */
+export function routeUrl(
+  url: string,
+  { keepPassword = false, keepAccessKey = false }: RouteUrlOptions = {},
+): string {
+  const parsed = parseStoreUrl(url);
+  if (parsed.protocol === 'dir:') return `dir://${parsed.pathname}`;
+  const whole = /^https?:$/.test(parsed.protocol) ? parsed.href : url;
+  if (keepPassword) return whole;
+  const stripped = new URL(parsed);
+  stripped.password = '';
+  if (!keepAccessKey) stripped.username = '';
+  stripped.hash = '';
+  for (const name of new Set(parsed.searchParams.keys()))
+    if (!keptParameters[parsed.protocol]?.includes(name)) stripped.searchParams.delete(name);
+  return stripped.href === parsed.href ? whole : stripped.href;
+}
+
+/** The address as errors and logs show it: without user, password and query, any of which may be a secret. */
 export function redactedAddress(url: string): string {
-  if (!URL.canParse(url)) return 'a store with an unreadable address';
-  const parsed = new URL(url);
+  const parsed = urlOf(url);
+  if (parsed === undefined) return 'a store with an unreadable address';
+  parsed.username = '';
   parsed.password = '';
   parsed.search = '';
   parsed.hash = '';
   return parsed.href;
+}
+
+/** The URL of a text. A secret of S3 may stand there as it is, with `/`, `?` and `#`, which a URL would have escaped. */
+function urlOf(text: string): URL | undefined {
+  const [, start, secret, rest] =
+    /^(s3s?:\/\/[^:/?#@]+:)(?!\d{1,5}(?:[/?#]|$))([^@]*)(@.*)$/is.exec(text) ?? [];
+  const url = secret === undefined ? text : start + secret.replace(/[/?#]/g, encodeURIComponent) + rest;
+  return URL.parse(url) ?? undefined;
 }
