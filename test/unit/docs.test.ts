@@ -238,9 +238,11 @@ describe('the page of the flists', () => {
     const kinds = targets.map((target) => parseRequestPath(target)?.kind);
     expect([...new Set(kinds)].sort()).toEqual(found(read('src/hub/request-path.ts'), /kind: '([a-z-]+)'/g));
   });
+});
 
+describe('the page of the stores', () => {
   it('has every kind of store', async () => {
-    const urls = tableNames(text, '| URL | use |');
+    const urls = tableNames(read('docs/stores.md'), '| URL | use |');
     for (const url of urls) await openStore(url);
     expect(urls.map((url) => new URL(url).protocol).sort()).toEqual(Object.keys(storeKinds).sort());
   });
