@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { lstat, mkdir, mkdtempDisposable, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,12 @@ import { writeTreeToDirectory } from './to-directory.ts';
 import { type Entry, Tree } from './tree.ts';
 
 const scratchDirectory = () => mkdtempDisposable(join(tmpdir(), 'zosbuilder-'));
-const metadata = { mode: 0o644, uid: 0, gid: 0, mtime: 1_700_000_000 };
+const metadata = {
+  mode: 0o644,
+  uid: process.geteuid!(),
+  gid: process.getegid!(),
+  mtime: 1_700_000_000,
+};
 const file = (content: Content): Entry => ({ kind: 'file', ...metadata, content });
 const small = Tree.from([['a', file(bytesContent('data'))]]);
 
@@ -91,17 +97,51 @@ describe('writeTreeToDirectory', () => {
     expect(await readdir(join(scratch.path, 'target'))).toEqual([]);
   });
 
-  test('says before it writes anything what it cannot make', async () => {
+  test('gives times to the nanosecond, attributes that survive a new owner, and special files', async () => {
     await using scratch = await scratchDirectory();
     const target = join(scratch.path, 'target');
-    const device: Entry = { kind: 'character', ...metadata, major: 1, minor: 3 };
-    await expect(
-      writeTreeToDirectory(Tree.from([['null', device]]), target, { privileged: false }),
-    ).rejects.toMatchObject({ kind: 'denied', message: 'null is a device node, which only root can make' });
-    const socket: Entry = { kind: 'socket', ...metadata };
-    await expect(writeTreeToDirectory(Tree.from([['s', socket]]), target)).rejects.toMatchObject({
-      kind: 'failed',
+    const xattrs = new Map([['user.bytes', Buffer.of(0, 255)]]);
+    const timed = { ...metadata, mtimeNs: 123_456_789 };
+    const tree = Tree.from([
+      ['dir', { kind: 'directory', ...timed, mode: 0o550, xattrs }],
+      ['dir/file', { ...file(bytesContent('x')), ...timed, mode: 0o4400, xattrs }],
+      ['dir/link', { kind: 'symlink', ...timed, target: 'file' }],
+      ['fifo', { kind: 'fifo', ...timed, mode: 0o640 }],
+      ['socket', { kind: 'socket', ...timed, mode: 0o7 }],
+      ['name \udcff', file(bytesContent('y'))],
+    ]);
+    await writeTreeToDirectory(tree, target);
+    const listing = execFileSync('find', ['.', '-mindepth', '1', '-printf', '%p %y %m %T@\\n'], {
+      cwd: target,
     });
-    expect(await readdir(scratch.path)).toEqual([]);
+    expect(listing.toString('latin1').split('\n').sort()).toMatchInlineSnapshot(`
+      [
+        "",
+        "./dir d 550 1700000000.1234567890",
+        "./dir/file f 4400 1700000000.1234567890",
+        "./dir/link l 777 1700000000.1234567890",
+        "./fifo p 640 1700000000.1234567890",
+        "./name ÿ f 644 1700000000.0000000000",
+        "./socket s 7 1700000000.1234567890",
+      ]
+    `);
+    const shown = (path: string) =>
+      execFileSync('getfattr', ['-e', 'hex', '-n', 'user.bytes', '--only-values', path], { cwd: target });
+    expect([shown('dir'), shown('dir/file')]).toEqual([Buffer.of(0, 255), Buffer.of(0, 255)]);
+  });
+
+  test('says what it cannot make or keep, and leaves the directory empty', async () => {
+    await using scratch = await scratchDirectory();
+    const target = join(scratch.path, 'target');
+    const xattrs = new Map([['user.name', Buffer.from('no link can have it')]]);
+    const tree = Tree.from([
+      ['a', file(bytesContent('x'))],
+      ['link', { kind: 'symlink', ...metadata, target: 'a', xattrs }],
+    ]);
+    await expect(writeTreeToDirectory(tree, target)).rejects.toMatchObject({
+      kind: 'denied',
+      message: 'link: an extended attribute cannot be kept here',
+    });
+    expect(await readdir(target)).toEqual([]);
   });
 });

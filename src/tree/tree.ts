@@ -2,7 +2,8 @@ import { Failure } from '../base/errors.ts';
 import { compareBytes } from '../base/names.ts';
 import type { Content } from './content.ts';
 
-interface Metadata {
+/** What every entry has beside its kind. */
+export interface Metadata {
   /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
   readonly mode: number;
   readonly uid: number;
