@@ -6,7 +6,13 @@ import { type Reporter, silent, streamReporter } from '../base/progress.ts';
 /** One verb of a face: what the help says of it, and the module that defines its arguments and action. */
 export interface Verb {
   readonly summary: string;
-  readonly load: () => Promise<{ default: (command: Command) => void }>;
+  readonly load: () => Promise<VerbModule>;
+}
+
+export interface VerbModule {
+  readonly default: (command: Command) => void;
+  /** The exit code for what was thrown, where it is not that of other verbs. */
+  readonly exitCodeOf?: (error: unknown) => number;
 }
 
 export interface Face {
@@ -42,14 +48,20 @@ export async function runFace(face: Face, argv: readonly string[] = process.argv
   const help =
     asked !== undefined && face.verbs[asked] ? `${face.name} ${asked} --help` : `${face.name} --help`;
   program.configureOutput({ outputError: (text, write) => write(usageError(text, help)) });
+  let exitCodeOf = usualExitCode;
   for (const [name, verb] of Object.entries(face.verbs)) {
     const command = withCommonOptions(program.command(name).summary(verb.summary).description(verb.summary));
-    if (name === asked) (await verb.load()).default(command);
+    if (name !== asked) continue;
+    const module = await verb.load();
+    module.default(command);
+    exitCodeOf = module.exitCodeOf ?? usualExitCode;
   }
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    process.exitCode = report(error, argv.includes('--debug'));
+    report(error, argv.includes('--debug'));
+    const isHelp = error instanceof CommanderError && error.exitCode === 0;
+    process.exitCode = isHelp ? exitCode.done : exitCodeOf(error);
   }
 }
 
@@ -67,12 +79,17 @@ function usageError(text: string, help: string): string {
   return `${error}\nhint: ${meant === undefined ? `run: ${help}` : `did you mean ${meant}`}\n`;
 }
 
-function report(error: unknown, debug: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+/** The exit code of most verbs for what was thrown. */
+export function usualExitCode(error: unknown): number {
+  const isUsage = error instanceof CommanderError || (error instanceof Failure && error.kind === 'usage');
+  return isUsage ? exitCode.usage : exitCode.failed;
+}
+
+function report(error: unknown, debug: boolean): void {
+  if (error instanceof CommanderError) return; // commander has printed it
   console.error(`error: ${describeError(error)}`);
   if (error instanceof Failure && error.hint !== undefined) console.error(`hint: ${error.hint}`);
   if (debug) console.error(error);
-  return error instanceof Failure && error.kind === 'usage' ? exitCode.usage : exitCode.failed;
 }
 
 /** Where a verb reports its progress: standard error, so that results on standard output can be piped. */

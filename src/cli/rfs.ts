@@ -20,6 +20,8 @@ await runFace({
       load: () => import('./rfs/sync.ts'),
     },
     gc: { summary: 'remove the blocks of a store that no flist needs', load: () => import('./rfs/gc.ts') },
+    diff: { summary: 'what is another in a newer flist', load: () => import('./rfs/diff.ts') },
+    du: { summary: 'what flists hold, alone and shared', load: () => import('./rfs/du.ts') },
     dump: { summary: 'print everything in a flist as text', load: () => import('./rfs/dump.ts') },
     'from-dump': { summary: 'make the flist of a dump', load: () => import('./rfs/from-dump.ts') },
     flist: { summary: 'show what is in a flist', load: () => import('./rfs/flist.ts') },

@@ -83,7 +83,7 @@ function escaped(unit: number): string {
 }
 
 /** Gives each name of a hard-linked file, when asked in the order of the walk, the path of the first. */
-function firstPaths({ columns }: Manifest): (inode: Inode, path: string) => string | undefined {
+export function firstPaths({ columns }: Manifest): (inode: Inode, path: string) => string | undefined {
   const paths = new Map<number, string | undefined>();
   for (const row of columns.link) if (row !== 0) paths.set(columns.ino[row]!, undefined);
   return ({ ino, link = ino }, path) => {

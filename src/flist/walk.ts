@@ -1,3 +1,4 @@
+import { compareBytes } from '../base/names.ts';
 import type { Inode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
 import { inodeAt, type ManifestColumns } from './manifest-columns.ts';
@@ -39,4 +40,9 @@ export function* walkRows({
     const children = { next: childStart[row]!, end: childStart[row + 1]! };
     if (children.next < children.end) pending.push(children);
   }
+}
+
+/** Orders two paths as `walkManifest` gives them: `usr/bin` before `usr-old`. */
+export function compareInWalk(a: string, b: string): number {
+  return a === b ? 0 : compareBytes(a.replaceAll('/', '\0'), b.replaceAll('/', '\0'));
 }
