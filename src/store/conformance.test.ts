@@ -5,7 +5,10 @@ import { MemoryStore } from './memory.ts';
 import { openRoutes } from './open.ts';
 import { Router } from './router.ts';
 import { testDirectory } from './test-directory.ts';
+import { startRedis } from './test-redis.ts';
 import { serveDirectory } from './test-server.ts';
+import { ZdbStore } from './zdb.ts';
+import { serveZdb } from './zdb-stub.fixture.ts';
 
 const itself = <T>(store: T) => ({ store, seed: store });
 
@@ -18,6 +21,13 @@ describeStore('http', async () => {
   const { url } = await serveDirectory(directory);
   return { store: new HttpStore(new URL(url)), seed: new DirStore(directory) };
 });
+
+describeStore('zdb', async () => {
+  const { url } = await serveZdb({ namespaces: { blocks: { password: 'pass' } } });
+  return itself(new ZdbStore(new URL(`${url.replace('//', '//:pass@')}/blocks`)));
+});
+
+describeStore('zdb with a Redis', async () => itself(new ZdbStore(new URL(`zdb://${await startRedis()}`))));
 
 describeStore('a router over two shards', async () =>
   itself(

@@ -22,6 +22,11 @@ export const storeKinds: Readonly<Record<string, StoreKind>> = {
   'dir:': { form: 'dir:///PATH', remote: false, open: (url) => new DirStore(directoryOf(url)) },
   'http:': { form: 'http://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
   'https:': { form: 'https://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
+  'zdb:': {
+    form: 'zdb://HOST[:PORT]/NAMESPACE',
+    remote: true,
+    open: async (url) => new (await import('./zdb.ts')).ZdbStore(url),
+  },
 };
 
 /** @throws Failure `config` for a scheme that no kind of store has. */
