@@ -25,14 +25,4 @@ export class ArchiveFailures {
       });
     }
   }
-
-  /** A name or link target as text. */
-  text(bytes: Uint8Array): string {
-    try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    } catch {
-      const shown = Buffer.from(bytes).toString('latin1');
-      throw this.failure('corrupt', `the name ${JSON.stringify(shown)} is not UTF-8`);
-    }
-  }
 }

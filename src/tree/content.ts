@@ -84,6 +84,12 @@ export class SliceContent implements Content {
     return { file: this.#file.path, offset: this.#offset };
   }
 
+  /** The content of `size` bytes that begins at `offset` of this one. */
+  part(offset: number, size: number): SliceContent {
+    if (offset + size > this.size) throw new RangeError(`${this.size} bytes have no ${size} at ${offset}`);
+    return new SliceContent(this.#file, this.#offset + offset, size);
+  }
+
   async read(): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafeSlow(this.size);
     await readFully(this.#file, bytes, this.#offset);

@@ -1,4 +1,5 @@
 import { type CpioMember, cpioKindMask, cpioKinds, readCpio } from '../archive/cpio.ts';
+import { decodeName } from '../base/names.ts';
 import { ArchiveEntries } from './archive-entries.ts';
 import { bytesContent } from './content.ts';
 import type { Entry, EntryKind, Tree } from './tree.ts';
@@ -24,7 +25,7 @@ export function treeFromCpio(bytes: Uint8Array): Tree {
   for (const member of members) {
     const hardLink = hardLinkOf(member);
     const inode = hardLink === undefined ? member : inodes.get(hardLink)!;
-    const name = entries.text(member.name);
+    const name = decodeName(member.name);
     entries.add(name, entryOf(entries, name, inode, hardLink));
   }
   return entries.tree();
@@ -50,7 +51,7 @@ function entryOf(
     case 'file':
       return { kind, ...metadata, content: bytesContent(data), ...(hardLink !== undefined && { hardLink }) };
     case 'symlink':
-      return { kind, ...metadata, target: entries.text(data) };
+      return { kind, ...metadata, target: decodeName(data) };
     case 'character':
     case 'block':
       return { kind, ...metadata, major: header.major, minor: header.minor };

@@ -1,5 +1,6 @@
 import { ByteReader } from '../archive/byte-reader.ts';
 import { decodePax, decodeTarHeader, type TarHeader, tarBlockSize } from '../archive/tar.ts';
+import { decodeName } from '../base/names.ts';
 import { ArchiveFailures } from './archive-failures.ts';
 import type { Content } from './content.ts';
 import type { Entry } from './tree.ts';
@@ -38,12 +39,14 @@ interface Extensions {
 const noRecords: ReadonlyMap<string, Uint8Array> = new Map();
 /** The most bytes of an extended header; names and attributes are far smaller (Linux: 4 KiB and 64 KiB each). */
 const extensionLimit = 16 << 20;
+/** The longest name and link target that Linux takes (limits.h: PATH_MAX with its NUL). */
+const longestPath = 4095;
 const xattrPrefix = 'SCHILY.xattr.';
 
 /**
  * The members of a tar archive in their order: ustar, pax (long names, large numbers, fractions of mtime, SCHILY.xattr), and
  * GNU long names. The source is read to its end, what follows the archive included.
- * @throws Failure `corrupt` on damage or a missing end, `hostile` for extended headers beyond measure, `failed` for kinds
+ * @throws Failure `corrupt` on damage or a missing end, `hostile` for extended headers and names beyond measure, `failed` for kinds
  * that have no place in a tree, such as sparse files.
  */
 export async function* readTar(
@@ -105,8 +108,13 @@ async function readMember(
   content: ReadTarOptions['content'],
 ): Promise<TarMember> {
   const records = global.size === 0 ? pax : new Map([...global, ...pax]);
-  const name = failures.text(records.get('path') ?? long.name ?? header.name);
-  const target = failures.text(records.get('linkpath') ?? long.linkName ?? header.linkName);
+  const text = (bytes: Uint8Array) => {
+    if (bytes.length > longestPath)
+      throw failures.failure('hostile', `a name of ${bytes.length} bytes, longer than Linux can open`);
+    return decodeName(bytes);
+  };
+  const name = text(records.get('path') ?? long.name ?? header.name);
+  const target = text(records.get('linkpath') ?? long.linkName ?? header.linkName);
   const number = (key: string, otherwise: number) => paxInteger(failures, records, key) ?? otherwise;
   const size = number('size', header.size);
   if (header.type === 'S' || (records.size > 0 && isSparse(records)))

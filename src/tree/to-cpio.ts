@@ -5,6 +5,7 @@ import {
   encodeCpioHeader,
   encodeCpioTrailer,
 } from '../archive/cpio.ts';
+import { encodeName } from '../base/names.ts';
 import { bytesContent, type Content } from './content.ts';
 import { hardLinkGroups } from './hard-links.ts';
 import type { Entry, Tree } from './tree.ts';
@@ -35,7 +36,7 @@ export async function* cpioOf(tree: Tree, { epoch = Infinity }: CpioOptions = {}
 
     const content = group === undefined || group.at(-1) === path ? dataOf(entry) : nothing;
     const links = group?.length ?? (entry.kind === 'directory' ? 2 : 1);
-    const name = Buffer.from(path === '' ? '.' : path);
+    const name = encodeName(path === '' ? '.' : path);
     const header = encodeCpioHeader(headerOf(entry, ino, links, epoch), name, content.size);
     const padding = cpioPadding(content.size);
     size += header.length + content.size + padding.length;
@@ -62,5 +63,5 @@ function headerOf(entry: Entry, ino: number, links: number, epoch: number): Cpio
 
 function dataOf(entry: Entry): Content {
   if (entry.kind === 'file') return entry.content;
-  return entry.kind === 'symlink' ? bytesContent(entry.target) : nothing;
+  return entry.kind === 'symlink' ? bytesContent(encodeName(entry.target)) : nothing;
 }

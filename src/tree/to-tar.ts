@@ -7,7 +7,7 @@ import {
   tarNumberLimits,
 } from '../archive/tar.ts';
 import { Failure } from '../base/errors.ts';
-import { compareBytes } from '../base/names.ts';
+import { compareBytes, encodeName } from '../base/names.ts';
 import { bytesContent } from './content.ts';
 import type { Entry, EntryKind, Tree } from './tree.ts';
 
@@ -49,8 +49,8 @@ function headersOf(path: string, entry: Entry, size: number, linkTarget: string 
   if (entry.kind === 'socket')
     throw new Failure('failed', `${path} is a socket, which a tar archive cannot hold`);
   const { mode, uid, gid, mtime } = entry;
-  const name = Buffer.from(entry.kind === 'directory' ? `${path || '.'}/` : path);
-  const linkName = Buffer.from(linkTarget ?? (entry.kind === 'symlink' ? entry.target : ''));
+  const name = encodeName(entry.kind === 'directory' ? `${path || '.'}/` : path);
+  const linkName = encodeName(linkTarget ?? (entry.kind === 'symlink' ? entry.target : ''));
   const isDevice = entry.kind === 'character' || entry.kind === 'block';
   const { major, minor } = isDevice ? entry : { major: 0, minor: 0 };
 
