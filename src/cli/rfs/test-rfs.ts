@@ -42,3 +42,13 @@ export async function packedPlace(): Promise<PackedPlace> {
   expect(await rfs(['pack', '-m', meta, '-s', store, source])).toMatchObject({ code: 0 });
   return { root, source, meta, blocks, store };
 }
+
+/** The command failed with one line that says why, and one that says what to do. */
+export function expectOneError({ code, out, error }: Printed, what: RegExp): void {
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  const lines = error.trimEnd().split('\n');
+  expect(lines, error).toHaveLength(2);
+  expect(lines[0]).toMatch(/^error: /);
+  expect(lines[0]).toMatch(what);
+  expect(lines[1]).toMatch(/^hint: /);
+}
