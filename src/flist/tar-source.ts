@@ -34,6 +34,10 @@ export async function openTar(path: string, { limit = defaultLimit } = {}): Prom
   try {
     const { size } = await file.handle.stat();
     const compression = detectCompression(await headOf(new FileRange(file, 0, size), 6, path));
+    if (!(await isTar(path)))
+      throw new Failure('failed', `${path} is no tar archive`, {
+        hint: 'it may be plain, or compressed with gzip, zstd or xz',
+      });
     if (compression === 'none')
       return { tree: await readTree(new FileRange(file, 0, size), file, path), close };
     const spool = await Spool.open();
