@@ -1,10 +1,10 @@
 import type { EntryKind } from '../tree/tree.ts';
 import { BlockIdSet } from './block-id-set.ts';
-import { placedBlocks } from './distinct-blocks.ts';
 import { firstPaths } from './dump.ts';
 import { type Inode, kindOfMode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
 import { blockAt } from './manifest-columns.ts';
+import { placedBlocks } from './placed-blocks.ts';
 import { compareInWalk, type PlacedInode, walkManifest } from './walk.ts';
 
 /** What can differ between two entries of one path. `content` is the plain bytes, `blocks` only how they are stored. */

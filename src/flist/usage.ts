@@ -2,10 +2,10 @@ import { Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
 import type { BlockId, Store } from '../store/store.ts';
 import { BlockIdSet } from './block-id-set.ts';
-import { placedBlocks } from './distinct-blocks.ts';
 import { kindOfMode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
 import { blockAt } from './manifest-columns.ts';
+import { placedBlocks } from './placed-blocks.ts';
 import { walkManifest } from './walk.ts';
 
 /** What the files of a tree hold, and how many different blocks that takes. Bytes are plain bytes. */

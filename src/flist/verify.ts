@@ -1,0 +1,140 @@
+import { describeError, Failure } from '../base/errors.ts';
+import { forEachParallel } from '../base/parallel.ts';
+import type { Store } from '../store/store.ts';
+import { type BlockState, blockStates } from './block-check.ts';
+import { BlockCheckers } from './block-checkers.ts';
+import type { BlockRef } from './block-codec.ts';
+import type { Manifest } from './manifest.ts';
+import { blockAt, rowOf } from './manifest-columns.ts';
+import { blocksOfRow, EqualBlocks, type PlacedBlock, placedBlocks } from './placed-blocks.ts';
+import { walkManifest } from './walk.ts';
+
+export type BlockDamage = Exclude<BlockState, 'sound'>;
+
+export interface VerifyCounts {
+  /** Different blocks. */
+  blocks: number;
+  /** Their plain bytes. */
+  bytes: number;
+  readonly damage: Record<BlockDamage, number>;
+}
+
+export interface VerifyOptions {
+  readonly store: Store;
+  /** Whether every block is fetched and decoded, which is so unless said otherwise; or the store only asked whether it is there. */
+  readonly content?: boolean;
+  /** Blocks underway at one time, each of about 1 MiB of memory; 32 by default. */
+  readonly concurrency?: number;
+  /** Called after every block with the counts so far. */
+  readonly onProgress?: (counts: Readonly<VerifyCounts>, total: number) => void;
+}
+
+/** A file that cannot be read whole. */
+export interface DamagedFile {
+  readonly path: string;
+  readonly blocks: readonly {
+    /** Place in the file: its bytes begin at so many times 512 KiB. */
+    readonly index: number;
+    readonly id: string;
+    readonly damage: BlockDamage;
+  }[];
+}
+
+export interface Verification {
+  readonly counts: Readonly<VerifyCounts>;
+  /** Every file with a block that is not sound, found when it is taken. */
+  readonly damagedFiles: Iterable<DamagedFile>;
+}
+
+/**
+ * Checks that a store has every block of a manifest, and that each decodes to what the manifest says. Each different block
+ * is asked for once; a block that is bad does not end the work.
+ * @throws Failure `unavailable` when the store itself fails: then nothing is known of the rest.
+ */
+export async function verifyBlocks(manifest: Manifest, options: VerifyOptions): Promise<Verification> {
+  const { store, content = true, concurrency = 32, onProgress = () => {} } = options;
+  const { columns } = manifest;
+  const equal = new EqualBlocks(columns);
+  const different = () => differentBlocks(placedBlocks(columns), equal);
+  let total = 0;
+  for (const _ of different()) total++;
+
+  /** By the place of the first of equal blocks: the index of its state. */
+  const states = new Uint8Array(columns.blockStart.at(-1)!);
+  const counts: VerifyCounts = { blocks: 0, bytes: 0, damage: { missing: 0, corrupt: 0, mismatch: 0 } };
+  const probe = content ? contentProbe(store) : presenceProbe(store);
+  try {
+    await forEachParallel(different(), concurrency, async ({ place, size }, signal) => {
+      const state = await probe.stateOf(blockAt(columns, place), size, signal);
+      states[place] = blockStates.indexOf(state);
+      counts.blocks++;
+      counts.bytes += size;
+      if (state !== 'sound') counts.damage[state]++;
+      onProgress(counts, total);
+    });
+  } catch (error) {
+    throw storeFailure(store, error);
+  } finally {
+    await probe.close();
+  }
+  const stateOf = (block: PlacedBlock) => blockStates[states[equal.firstLike(block)]!]!;
+  return { counts, damagedFiles: { [Symbol.iterator]: () => damagedFiles(manifest, stateOf) } };
+}
+
+function* differentBlocks(blocks: Iterable<PlacedBlock>, equal: EqualBlocks): Generator<PlacedBlock> {
+  for (const block of blocks) if (equal.firstLike(block) === block.place) yield block;
+}
+
+/** Finds out the state of a block. */
+interface Probe {
+  stateOf(ref: BlockRef, size: number, signal: AbortSignal): Promise<BlockState>;
+  close(): Promise<void>;
+}
+
+function presenceProbe(store: Store): Probe {
+  return {
+    stateOf: async ({ id }, _, signal) => ((await store.has(id, signal)) ? 'sound' : 'missing'),
+    close: async () => {},
+  };
+}
+
+function contentProbe(store: Store): Probe {
+  const checkers = new BlockCheckers();
+  return {
+    async stateOf(ref, size, signal) {
+      try {
+        const blob = await store.get(ref.id, signal);
+        return await checkers.check({ blob, ref, size });
+      } catch (error) {
+        if (error instanceof Failure && error.kind === 'not-found') return 'missing';
+        if (error instanceof Failure && error.kind === 'corrupt') return 'corrupt';
+        throw error;
+      }
+    },
+    close: () => checkers.close(),
+  };
+}
+
+function storeFailure(store: Store, error: unknown): unknown {
+  if (!(error instanceof Failure)) return error;
+  return new Failure('unavailable', `${store.address} does not give its blocks`, {
+    cause: describeError(error),
+    ...(error.hint !== undefined && { hint: error.hint }),
+  });
+}
+
+function* damagedFiles(
+  manifest: Manifest,
+  stateOf: (block: PlacedBlock) => BlockState,
+): Generator<DamagedFile> {
+  const { columns } = manifest;
+  for (const { path, inode } of walkManifest(manifest)) {
+    const blocks: { index: number; id: string; damage: BlockDamage }[] = [];
+    for (const block of blocksOfRow(columns, rowOf(columns.ino, inode.ino)!)) {
+      const damage = stateOf(block);
+      if (damage !== 'sound')
+        blocks.push({ index: block.index, id: blockAt(columns, block.place).id, damage });
+    }
+    if (blocks.length > 0) yield { path, blocks };
+  }
+}
