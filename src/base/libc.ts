@@ -30,8 +30,8 @@ export interface Libc {
   seekData(fd: number, from: number): number | undefined;
   /** The next hole at or after `from`, the end of the file counting as one (SEEK_HOLE); undefined past the end. */
   seekHole(fd: number, from: number): number | undefined;
-  /** Brings all that was written to the file system of an open file onto its disk (syncfs(2)). */
-  syncFileSystem(fd: number): void;
+  /** Brings all that was written to the file system of an open file onto its disk (syncfs(2)). Does not block the thread. */
+  syncFileSystem(fd: number): Promise<void>;
 }
 
 /** A call that the system refused; `code` is the name of the errno. */
@@ -124,7 +124,13 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
     seekData: (fd, from) => seek(fd, from, seekDataFlag),
     seekHole: (fd, from) => seek(fd, from, seekHoleFlag),
     syncFileSystem(fd) {
-      if (syncfs(fd) !== 0) throw failure('syncfs', fd);
+      return new Promise((resolve, reject) => {
+        syncfs.async(fd, (error: unknown, result: number) => {
+          if (error) reject(error);
+          else if (result !== 0) reject(failure('syncfs', fd));
+          else resolve();
+        });
+      });
     },
   };
 }

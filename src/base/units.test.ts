@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatDuration, parseDuration } from './units.ts';
+import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
 
 test.each([
   [0, '0 B'],
@@ -16,6 +16,7 @@ test.each([
 
 test.each([
   ['0', 0],
+  ['50ms', 50],
   ['90s', 90_000],
   ['30m', 1_800_000],
   ['1.5h', 5_400_000],
@@ -24,3 +25,14 @@ test.each([
 
 test.each(['', '5', '-1h', '1 h', '24H', 'h'])('%j is none', (text) =>
   expect(() => parseDuration(text)).toThrow(/is no duration/));
+
+test.each([
+  ['512', 512],
+  ['0', 0],
+  ['90kB', 90_000],
+  ['1.5MiB', 1_572_864],
+  ['2gib', 2_147_483_648],
+])('%s is %i bytes', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
+
+test.each(['', '-1kB', '1e3', 'kB', '1parsec', '1.', '.5kB', '1kBs', '1ib'])('%j is no number of bytes', (text) =>
+  expect(() => parseBytes(text)).toThrow(/is no number of bytes/));

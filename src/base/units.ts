@@ -21,18 +21,33 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
 }
 
-const unitMilliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const unitMilliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /**
- * Reads a duration as people write it, `90s`, `30m`, `24h`, `7d` or `0`, in milliseconds.
+ * Reads a duration as people write it, `50ms`, `90s`, `30m`, `24h`, `7d` or `0`, in milliseconds.
  * @throws Failure `usage`
  */
 export function parseDuration(text: string): number {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(ms|[smhd])$/.exec(text) ?? [];
   if (text === '0') return 0;
   if (digits === undefined)
     throw new Failure('usage', `${JSON.stringify(text)} is no duration`, {
-      hint: 'write a number with its unit: 90s, 30m, 24h or 7d',
+      hint: 'write a number with its unit: 50ms, 90s, 30m, 24h or 7d',
     });
   return Number(digits) * unitMilliseconds[unit as keyof typeof unitMilliseconds];
+}
+
+const unitBytes = { '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 } as const;
+
+/**
+ * Reads a number of bytes as people write it: `512`, `90kB`, `1.5MiB`.
+ * @throws Failure `usage`
+ */
+export function parseBytes(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,15}(?:\.\d{1,9})?)([kmg]i?b|b)?$/i.exec(text) ?? [];
+  if (digits === undefined)
+    throw new Failure('usage', `${JSON.stringify(text)} is no number of bytes`, {
+      hint: 'write a number with its unit: 512B, 90kB, 1.5MiB or 2GB',
+    });
+  return Math.round(Number(digits) * unitBytes[unit.toLowerCase() as keyof typeof unitBytes]);
 }

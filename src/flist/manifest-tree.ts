@@ -1,4 +1,5 @@
 import { Failure } from '../base/errors.ts';
+import { getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
 import type { Content } from '../tree/content.ts';
 import { nameHardLinks } from '../tree/hard-links.ts';
@@ -15,7 +16,7 @@ export type BlockReader = (ref: BlockRef, plainSize: number) => Promise<Uint8Arr
 export function storeReader(store: Store): BlockReader {
   return async (ref, plainSize) => {
     await initBlockCodec();
-    return decodeBlock(await store.get(ref.id), ref, plainSize);
+    return getChecked(store, ref.id, (blob) => decodeBlock(blob, ref, plainSize));
   };
 }
 

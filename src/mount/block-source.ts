@@ -1,7 +1,9 @@
+import { orAborted } from '../base/abort.ts';
 import { describeError, Failure } from '../base/errors.ts';
 import type { BlockCache } from '../cache/block-cache.ts';
 import type { PlainBlock } from '../cache/block-files.ts';
 import { decodeBlock } from '../flist/block-codec.ts';
+import { getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
 
 export interface BlockSourceOptions {
@@ -54,8 +56,8 @@ export class BlockSource {
     const timer = setTimeout(() => fetch.abort(late), deadline);
     this.#fetches.add(fetch);
     try {
-      const blob = await Promise.race([store.get(block.id, fetch.signal), abortion(fetch.signal)]);
-      return decodeBlock(blob, block, block.size);
+      const decode = (blob: Uint8Array) => decodeBlock(blob, block, block.size);
+      return await orAborted(getChecked(store, block.id, decode, fetch.signal), fetch.signal);
     } finally {
       clearTimeout(timer);
       this.#fetches.delete(fetch);
@@ -69,11 +71,4 @@ export class BlockSource {
       `cannot read block ${block.id} of ${this.#options.store.address}: ${describeError(error)}`,
     );
   }
-}
-
-/** Rejects when the signal aborts, for a store that does not listen to it. */
-function abortion(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }

@@ -1,11 +1,11 @@
 import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, Failure } from '../base/errors.ts';
-import { writeAtomic } from '../base/files.ts';
 import { directoryFailure, flatPath, shardedPath } from './dir-paths.ts';
 import { DirUpkeep } from './dir-upkeep.ts';
+import { DirWriter } from './dir-writer.ts';
 import { type BlockId, isBlockId, type Store, storedBlockLimit } from './store.ts';
-import { missingBlock } from './store-errors.ts';
+import { missingBlock, requireBlockId } from './store-errors.ts';
 
 /**
  * Blocks as files of a directory: `<root>/<2 hex>/<64 hex>`, and on reading also `<root>/<64 hex>`, the layout of rfs before
@@ -16,15 +16,19 @@ export class DirStore implements Store {
   readonly capabilities = { write: true, list: true, delete: true };
   readonly upkeep: DirUpkeep;
   readonly #root: string;
+  readonly #writer: DirWriter;
 
   /** @param root an absolute path. */
   constructor(root: string) {
     this.#root = root;
     this.address = `dir://${root}`;
+    this.#writer = new DirWriter(root);
     this.upkeep = new DirUpkeep(root, this.address);
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    requireBlockId(id);
     for (const path of [shardedPath(this.#root, id), flatPath(this.#root, id)]) {
       try {
         return await readBlockFile(path, signal);
@@ -37,16 +41,18 @@ export class DirStore implements Store {
 
   async put(id: BlockId, blob: Uint8Array, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     try {
-      await writeAtomic(shardedPath(this.#root, id), blob);
+      await this.#writer.write(shardedPath(this.#root, id), blob, signal);
     } catch (error) {
-      throw this.#failure(`cannot write block ${id}`, error);
+      throw this.#failure(`cannot write block ${id}`, error, signal);
     }
   }
 
   async has(id: BlockId, signal?: AbortSignal): Promise<boolean> {
+    signal?.throwIfAborted();
+    requireBlockId(id);
     for (const path of [shardedPath(this.#root, id), flatPath(this.#root, id)]) {
-      signal?.throwIfAborted();
       try {
         if ((await stat(path)).isFile()) return true;
       } catch (error) {
@@ -58,6 +64,7 @@ export class DirStore implements Store {
 
   async claim(id: BlockId, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     return this.upkeep.claim(id);
   }
 
@@ -74,6 +81,7 @@ export class DirStore implements Store {
 
   async delete(id: BlockId, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     try {
       await rm(shardedPath(this.#root, id), { force: true });
       await rm(flatPath(this.#root, id), { force: true });

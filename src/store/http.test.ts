@@ -2,7 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HttpStore } from './http.ts';
+import { openStore } from './open.ts';
 import { storedBlockLimit } from './store.ts';
+import { someBlocks } from './test-blocks.ts';
 import { testDirectory } from './test-directory.ts';
 import { serve, serveDirectory } from './test-server.ts';
 
@@ -18,6 +20,20 @@ test('asks for the sharded path, and keeps its connections for later blocks', as
   for (let i = 0; i < 20; i++) expect(Buffer.from(await store.get(id)).toString()).toBe('blob');
   expect(server.requests).toEqual(Array(20).fill(`GET /ab/${id}`));
   expect(server.connections()).toBeLessThanOrEqual(2);
+});
+
+test('connections are used again when 200 blocks are asked for 32 at a time', async () => {
+  const blocks = someBlocks(200);
+  const directory = await testDirectory();
+  await Promise.all(blocks.map(({ id, blob }) => writeFile(join(directory, id), blob)));
+  const server = await serveDirectory(directory);
+  const store = await openStore(`${server.url}?concurrency=32`);
+  await Promise.all(blocks.map(({ id }) => store.get(id)));
+  // Each of the 32 may find its last connection still busy with the end of an answer that nobody wanted.
+  expect(server.connections()).toBeLessThanOrEqual(64);
+  const lateLayouts = server.requests.filter((request) => /^GET \/..\//.test(request));
+  expect(lateLayouts.length).toBeLessThanOrEqual(32); // before the first answer said that the layout is flat
+  expect(server.requests.length).toBe(200 + lateLayouts.length);
 });
 
 test('falls back to the flat layout, and asks there first from then on', async () => {
@@ -76,8 +92,9 @@ test('a server that never answers, or stops in the middle of a block, is a timeo
     response.writeHead(200, { 'content-length': 100 }).write('half'),
   );
   for (const { url } of [silent, stuck])
-    await expect(new HttpStore(new URL(url), { timeout: 100 }).get(id)).rejects.toMatchObject({
+    await expect((await openStore(`${url}?timeout=100ms&retries=0`)).get(id)).rejects.toMatchObject({
       kind: 'timeout',
+      message: expect.stringContaining(url),
     });
 });
 

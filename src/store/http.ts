@@ -2,9 +2,7 @@ import { Failure } from '../base/errors.ts';
 import { type HttpAnswer, httpSend } from '../base/http.ts';
 import { redactedAddress } from './route.ts';
 import { type BlockId, type Store, storedBlockLimit } from './store.ts';
-import { missingBlock, notCapable } from './store-errors.ts';
-
-const requestTimeout = 30_000;
+import { missingBlock, notCapable, requireBlockId } from './store-errors.ts';
 
 type Layout = 'sharded' | 'flat';
 type Method = 'GET' | 'HEAD';
@@ -17,14 +15,11 @@ export class HttpStore implements Store {
   readonly address: string;
   readonly capabilities = { write: false, list: false, delete: false };
   readonly #base: URL;
-  readonly #timeout: number;
   /** The layout that held the last block; asked first, so that a flat store costs one request a block and not two. */
   #layout: Layout = 'sharded';
 
-  /** @param options.timeout milliseconds until a request that is not answered whole is given up. */
-  constructor(base: URL, { timeout = requestTimeout }: { timeout?: number } = {}) {
+  constructor(base: URL) {
     this.address = redactedAddress(base.href);
-    this.#timeout = timeout;
     this.#base = new URL(base);
   }
 
@@ -42,7 +37,8 @@ export class HttpStore implements Store {
     });
   }
 
-  async put(_id: BlockId): Promise<void> {
+  async put(id: BlockId): Promise<void> {
+    requireBlockId(id);
     throw notCapable(this, 'keep blocks');
   }
 
@@ -51,23 +47,24 @@ export class HttpStore implements Store {
     throw notCapable(this, 'list its blocks');
   }
 
-  async delete(_id: BlockId): Promise<void> {
+  async delete(id: BlockId): Promise<void> {
+    requireBlockId(id);
     throw notCapable(this, 'delete blocks');
   }
 
-  /** Asks in both layouts and hands the good answer, or undefined for none, to `use`; the time-out covers `use` too. */
+  /** Asks in both layouts and hands the good answer, or undefined for none, to `use`. */
   async #request<T>(
     method: Method,
     id: BlockId,
     signal: AbortSignal | undefined,
     use: (answer: HttpAnswer | undefined) => Promise<T>,
   ): Promise<T> {
-    const timeout = AbortSignal.timeout(this.#timeout);
-    const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    signal?.throwIfAborted();
+    requireBlockId(id);
     try {
       const layouts: Layout[] = this.#layout === 'sharded' ? ['sharded', 'flat'] : ['flat', 'sharded'];
       for (const layout of layouts) {
-        const answer = await httpSend(this.#url(id, layout), { method, signal: either });
+        const answer = await httpSend(this.#url(id, layout), { method, ...(signal && { signal }) });
         if (answer.ok) {
           this.#layout = layout;
           return await use(answer);
@@ -81,7 +78,7 @@ export class HttpStore implements Store {
     } catch (error) {
       if (error instanceof Failure) throw error;
       signal?.throwIfAborted();
-      throw this.#unreachable(id, error, timeout.aborted);
+      throw this.#unreachable(id, error);
     }
   }
 
@@ -101,13 +98,11 @@ export class HttpStore implements Store {
     );
   }
 
-  #unreachable(id: BlockId, cause: unknown, timedOut: boolean): Failure {
-    const hint = 'check the address, the network and the server';
-    return timedOut
-      ? new Failure('timeout', `${this.address} did not give block ${id} within ${this.#timeout} ms`, {
-          hint,
-        })
-      : new Failure('unavailable', `${this.address} cannot be asked for block ${id}`, { cause, hint });
+  #unreachable(id: BlockId, cause: unknown): Failure {
+    return new Failure('unavailable', `${this.address} cannot be asked for block ${id}`, {
+      cause,
+      hint: 'check the address, the network and the server',
+    });
   }
 }
 

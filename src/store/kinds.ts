@@ -1,6 +1,7 @@
 import { Failure } from '../base/errors.ts';
 import { DirStore } from './dir.ts';
 import { HttpStore } from './http.ts';
+import { unknownParameter } from './parameters.ts';
 import { redactedAddress } from './route.ts';
 import type { Store } from './store.ts';
 
@@ -47,5 +48,7 @@ function directoryOf(url: URL): string {
       `${redactedAddress(url.href)} does not name a directory by its absolute path`,
       { hint: 'write dir:///PATH, with three slashes' },
     );
+  const [parameter] = url.searchParams.keys();
+  if (parameter !== undefined) throw unknownParameter(redactedAddress(url.href), parameter);
   return url.pathname;
 }

@@ -1,5 +1,5 @@
 import type { BlockId, Store } from './store.ts';
-import { missingBlock } from './store-errors.ts';
+import { missingBlock, requireBlockId } from './store-errors.ts';
 import type { BlockUpkeep } from './upkeep.ts';
 
 interface Held {
@@ -15,6 +15,7 @@ export class MemoryStore implements Store {
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     const held = this.#blobs.get(id);
     if (held === undefined) throw missingBlock(this, id);
     return held.blob;
@@ -22,11 +23,13 @@ export class MemoryStore implements Store {
 
   async put(id: BlockId, blob: Uint8Array, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     this.#blobs.set(id, { blob: Uint8Array.from(blob), modified: Date.now() });
   }
 
   async has(id: BlockId, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     return this.#blobs.has(id);
   }
 
@@ -37,11 +40,13 @@ export class MemoryStore implements Store {
 
   async delete(id: BlockId, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     this.#blobs.delete(id);
   }
 
   async claim(id: BlockId, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
+    requireBlockId(id);
     const held = this.#blobs.get(id);
     if (held !== undefined) this.#blobs.set(id, { ...held, modified: Date.now() });
     return held !== undefined;

@@ -1,9 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { DirStore } from './dir.ts';
+import { Meter } from './meter.ts';
 import { openRoutes, openStore } from './open.ts';
 import { parseRoute, redactedAddress, routeUrl } from './route.ts';
+import { blockOf } from './test-blocks.ts';
 import { testDirectory } from './test-directory.ts';
+import { serve } from './test-server.ts';
 
 test.each([
   ['dir:///srv', { start: 0x00, end: 0xff, url: 'dir:///srv' }],
@@ -54,6 +58,73 @@ test('a store with a range refuses blocks outside of it', async () => {
   await expect(store.put('f'.repeat(64), Buffer.from('blob'))).rejects.toMatchObject({ kind: 'config' });
 });
 
+test('how a store is used does not reach the server', async () => {
+  const { id, blob } = blockOf('a block');
+  const server = await serve((_, response) => response.end(blob));
+  const store = await openStore(`${server.url}/b?sig=a%2Fb&retries=1&timeout=1m&concurrency=2&heal=true`);
+  await store.get(id);
+  expect(server.requests).toEqual([`GET /b/${id.slice(0, 2)}/${id}?sig=a%2Fb`]);
+});
+
+test('a remote store is asked once however many want a block, and again after a failure', async () => {
+  const { id, blob } = blockOf('a block');
+  let failures = 0;
+  const server = await serve((_, response) =>
+    failures-- > 0 ? response.writeHead(503).end() : response.end(blob),
+  );
+  const store = await openStore(server.url);
+  const got = await Promise.all(Array.from({ length: 10 }, () => store.get(id)));
+  for (const each of got) expect(Buffer.compare(each, blob)).toBe(0);
+  expect(server.requests.length).toBe(1);
+  failures = 1;
+  expect(Buffer.compare(await store.get(id), blob)).toBe(0);
+  expect(server.requests.length).toBe(3);
+});
+
+test('what a remote store gives is checked', async () => {
+  const { id } = blockOf('a block');
+  const server = await serve((_, response) => response.end('other bytes'));
+  await expect((await openStore(server.url)).get(id)).rejects.toMatchObject({
+    kind: 'corrupt',
+    message: expect.stringContaining(server.url),
+  });
+  expect(server.requests.length).toBe(1);
+});
+
+test('a damaged local replica is passed over, and healed where that is wanted', async () => {
+  const { id, blob } = blockOf('a block');
+  const [bad, good] = [await testDirectory(), await testDirectory()];
+  await new DirStore(bad).put(id, Buffer.from('damage'));
+  await new DirStore(good).put(id, blob);
+  const notes: string[] = [];
+  const routes = [`dir://${bad}?heal=true`, `dir://${good}?concurrency=1`].map(parseRoute);
+  // Both are equally near: chance decides which is asked first.
+  while (notes.length === 0) {
+    const store = await openRoutes(routes, { note: (line) => notes.push(line) });
+    expect(Buffer.compare(await store.get(id), blob)).toBe(0);
+  }
+  expect(notes.at(-1)).toBe(`dir://${bad}: block ${id} is healed`);
+  expect(Buffer.compare(await new DirStore(bad).get(id), blob)).toBe(0);
+});
+
+test('a meter counts every attempt', async () => {
+  const { id, blob } = blockOf('a block');
+  const meter = new Meter();
+  const directory = await testDirectory();
+  const url = `fault+dir://${directory}?fault=put:error:first=2&retries=2`;
+  const store = await openRoutes([parseRoute(url)], { meter });
+  await store.put(id, blob);
+  expect(meter.snapshot().put).toMatchObject({ outcomes: { unavailable: 2, done: 1 }, bytes: blob.length });
+  expect(store.address).toBe(`fault+dir://${directory}`);
+});
+
+test.each([
+  ['dir:///srv/blocks?timeuot=5s', 'timeout'],
+  ['dir:///srv/blocks?layout=flat', 'concurrency'],
+])('a directory with a parameter that nobody knows is a usage error: %s', async (spec, hint) => {
+  await expect(openStore(spec)).rejects.toMatchObject({ kind: 'usage', hint: expect.stringContaining(hint) });
+});
+
 test('no routes make a store that holds nothing', async () => {
   const store = await openRoutes([]);
   await expect(store.get('0'.repeat(64))).rejects.toMatchObject({ kind: 'not-found' });
@@ -71,6 +142,9 @@ test.each([
   ['https://h/b?sig=secret#secret', 'https://h/b'],
   ['http://H', 'http://h/'],
   ['dir:///a b?x=1', 'dir:///a%20b'],
+  ['s3://h:9000/b?timeout=5s&region=x&retries=1', 's3://h:9000/b?region=x'],
+  ['https://h/b?concurrency=2', 'https://h/b'],
+  ['fault+dir:///srv?fault=get:error&seed=1', 'dir:///srv'],
 ])('a manifest keeps %s as %s', (url, kept) => {
   expect(routeUrl(url)).toBe(kept);
 });

@@ -1,4 +1,5 @@
 import { Failure } from '../base/errors.ts';
+import { splitAddress } from './parameters.ts';
 
 /** Which store holds the blocks whose id starts with a byte from `start` to `end`, both included. */
 export interface Route {
@@ -53,12 +54,14 @@ export interface RouteUrlOptions {
 
 /**
  * The address as a manifest keeps it (flist format, section 1.6): `dir` reduced to its path, `http` normalised. Password, user
- * name and the parameters that no reader needs are taken out, unless the options say otherwise; rfs leaves the user name.
+ * name and the parameters that no reader needs are taken out, unless the options say otherwise; rfs leaves the user name. What
+ * only says how this command uses the store is never kept.
  */
 export function routeUrl(
-  url: string,
+  address: string,
   { keepPassword = false, keepAccessKey = false }: RouteUrlOptions = {},
 ): string {
+  const { url } = splitAddress(address);
   const parsed = parseStoreUrl(url);
   if (parsed.protocol === 'dir:') return `dir://${parsed.pathname}`;
   const whole = /^https?:$/.test(parsed.protocol) ? parsed.href : url;

@@ -2,7 +2,7 @@ import { Failure } from '../base/errors.ts';
 import { RespError, type RespValue } from './resp.ts';
 import { redactedAddress } from './route.ts';
 import { type BlockId, isBlockId, type Store, storedBlockLimit } from './store.ts';
-import { missingBlock, notCapable } from './store-errors.ts';
+import { missingBlock, notCapable, requireBlockId } from './store-errors.ts';
 import { defaultNamespace, parseZdbUrl, type ZdbAddress } from './zdb-address.ts';
 import { ZdbClient } from './zdb-client.ts';
 import { isMissingKey, refusal, whoAnswers } from './zdb-errors.ts';
@@ -178,5 +178,6 @@ export class ZdbStore implements Store {
 }
 
 function keyOf(id: BlockId): Buffer {
+  requireBlockId(id);
   return Buffer.from(id, 'hex');
 }

@@ -1,0 +1,72 @@
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errnoOf } from '../base/errors.ts';
+import { makeDirectory, temporaryName, writeAtomic } from '../base/files.ts';
+import { type Libc, loadLibc } from '../base/libc.ts';
+import { GroupCommit } from './group-commit.ts';
+
+type Syncing = Pick<Libc, 'syncFileSystem'>;
+
+/**
+ * Writes the files of a directory store so that a name is never anything but a whole block, also after a power cut. Files
+ * that are written at the same time share syncs of the whole file system: one makes the bytes of a batch durable, under
+ * temporary names, and the new names of the batch before. Where the C library cannot be called each file is synced alone.
+ */
+export class DirWriter {
+  readonly #root: string;
+  readonly #libc: () => Promise<Syncing | undefined>;
+  #shared: Promise<GroupCommit | undefined> | undefined;
+
+  constructor(root: string, libc: () => Promise<Syncing | undefined> = loadLibc) {
+    this.#root = root;
+    this.#libc = libc;
+  }
+
+  /** Returns when the file is durable under its name. A signal stops it until the file gets its name. */
+  async write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    this.#shared ??= this.#libc().then((libc) => libc && new GroupCommit(() => this.#sync(libc)));
+    const commit = await this.#shared;
+    if (commit === undefined) return writeAtomic(path, bytes);
+    const temporary = temporaryName(path);
+    try {
+      await writeNew(temporary, bytes);
+      signal?.throwIfAborted();
+      await commit.durable();
+      signal?.throwIfAborted();
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await commit.durable();
+  }
+
+  async #sync(libc: Syncing): Promise<void> {
+    const root = await open(this.#root, 'r');
+    try {
+      await libc.syncFileSystem(root.fd);
+    } finally {
+      await root.close();
+    }
+  }
+}
+
+async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await create(path);
+  try {
+    await file.writeFile(bytes);
+    await file.chmod(0o644); // whatever the umask
+  } finally {
+    await file.close();
+  }
+}
+
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o644);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    await makeDirectory(dirname(path));
+    return open(path, 'wx', 0o644);
+  }
+}
