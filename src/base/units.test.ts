@@ -34,5 +34,14 @@ test.each([
   ['2gib', 2_147_483_648],
 ])('%s is %i bytes', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
-test.each(['', '-1kB', '1e3', 'kB', '1parsec', '1.', '.5kB', '1kBs', '1ib'])('%j is no number of bytes', (text) =>
-  expect(() => parseBytes(text)).toThrow(/is no number of bytes/));
+test.each([
+  '',
+  '-1kB',
+  '1e3',
+  'kB',
+  '1parsec',
+  '1.',
+  '.5kB',
+  '1kBs',
+  '1ib',
+])('%j is no number of bytes', (text) => expect(() => parseBytes(text)).toThrow(/is no number of bytes/));

@@ -37,7 +37,16 @@ export function parseDuration(text: string): number {
   return Number(digits) * unitMilliseconds[unit as keyof typeof unitMilliseconds];
 }
 
-const unitBytes = { '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 } as const;
+const unitBytes = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+} as const;
 
 /**
  * Reads a number of bytes as people write it: `512`, `90kB`, `1.5MiB`.

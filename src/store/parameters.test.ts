@@ -34,7 +34,7 @@ test.each([
 
 test.each([
   'https://u:p%2Fw@H:443/a/../b?x=1&sig=a+b%2F~&y#part',
-  's3://AK:S/K@h:9000/b?region=x',
+  's3://AK:S/K?retries=1#@h:9000/b?region=x',
   'dir:///a b',
   'http://h/?constructor=1&fault=get:error&seed=7',
   'no URL',
@@ -47,6 +47,13 @@ test('what is meant for us goes, wherever it stands, and the rest stays', () => 
   expect(splitAddress('https://h/b?sig=a+b%2F&retries=1&x=%7e&timeout=1s#part')).toEqual({
     url: 'https://h/b?sig=a+b%2F&x=%7e#part',
     parameters: { retries: 1, timeout: 1000 },
+  });
+});
+
+test('a secret of S3 may have a question mark in it', () => {
+  expect(splitAddress('s3://AK:S?K@h:9000/b?timeout=5s&region=x')).toEqual({
+    url: 's3://AK:S?K@h:9000/b?region=x',
+    parameters: { timeout: 5000 },
   });
 });
 

@@ -65,14 +65,19 @@ const readers: Readonly<Record<keyof StoreParameters, Reader>> = {
 /** The parameters that every kind of store understands, and that never reach the store itself. */
 export const parameterNames = Object.keys(readers);
 
+/** How an address of S3 begins whose secret stands there as it is, with `/`, `?` and `#`, which a URL would have escaped. */
+export const rawS3Login = /^s3s?:\/\/[^:/?#@]+:(?!\d{1,5}(?:[/?#]|$))[^@]*@/i;
+
 /**
  * Takes what is meant for us out of the address of a store: `fault+` before it, and the parameters above, with `fault` and
  * `seed` in a `fault+URL`.
  * @throws Failure `usage` for a value that makes no sense.
  */
 export function splitAddress(text: string): StoreAddress {
-  const [, prefix, address, query = '', hash = ''] = /^(fault\+)?([^?#]*)(?:\?([^#]*))?(#.*)?$/is.exec(text)!;
-  const isFaulty = prefix !== undefined;
+  const isFaulty = /^fault\+/i.test(text);
+  const whole = isFaulty ? text.slice('fault+'.length) : text;
+  const [login = ''] = rawS3Login.exec(whole) ?? [];
+  const [, place, query = '', hash = ''] = /^([^?#]*)(?:\?([^#]*))?(#.*)?$/s.exec(whole.slice(login.length))!;
   const taken = new Map<string, unknown>();
   const rules: FaultRule[] = [];
   let seed = 0;
@@ -85,7 +90,7 @@ export function splitAddress(text: string): StoreAddress {
     else rest.push(pair);
   }
   return {
-    url: `${address}${rest.length === 0 ? '' : `?${rest.join('&')}`}${hash}`,
+    url: `${login}${place}${rest.length === 0 ? '' : `?${rest.join('&')}`}${hash}`,
     parameters: Object.fromEntries(taken),
     ...(isFaulty && { faults: { rules, seed } }),
   };

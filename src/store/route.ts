@@ -1,5 +1,5 @@
 import { Failure } from '../base/errors.ts';
-import { splitAddress } from './parameters.ts';
+import { rawS3Login, splitAddress } from './parameters.ts';
 
 /** Which store holds the blocks whose id starts with a byte from `start` to `end`, both included. */
 export interface Route {
@@ -86,10 +86,10 @@ export function redactedAddress(url: string): string {
   return parsed.href;
 }
 
-/** The URL of a text. A secret of S3 may stand there as it is, with `/`, `?` and `#`, which a URL would have escaped. */
+/** The URL of a text, with what a URL would have escaped in a secret. */
 function urlOf(text: string): URL | undefined {
-  const [, start, secret, rest] =
-    /^(s3s?:\/\/[^:/?#@]+:)(?!\d{1,5}(?:[/?#]|$))([^@]*)(@.*)$/is.exec(text) ?? [];
-  const url = secret === undefined ? text : start + secret.replace(/[/?#]/g, encodeURIComponent) + rest;
-  return URL.parse(url) ?? undefined;
+  const [login = ''] = rawS3Login.exec(text) ?? [];
+  const user = login.indexOf(':', 's3s://'.length);
+  const secret = login.slice(user).replace(/[/?#]/g, encodeURIComponent);
+  return URL.parse(login.slice(0, user) + secret + text.slice(login.length)) ?? undefined;
 }

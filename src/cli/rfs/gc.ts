@@ -27,7 +27,7 @@ export default function define(command: Command): void {
     .action(async (manifests: readonly string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<GcOptions>();
       const { olderThan, dryRun } = { olderThan: parseDuration(options.olderThan), dryRun: !options.delete };
-      const stores = await Promise.all(options.store.map(openStore));
+      const stores = await Promise.all(options.store.map((spec) => openStore(spec)));
       const marked = await markBlocks(manifests);
       const reporter = reporterOf(options);
       const outcomes: StoreGarbage[] = [];
