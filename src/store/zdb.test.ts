@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { describeError } from '../base/errors.ts';
 import { openStore } from './open.ts';
 import type { Store } from './store.ts';
+import { blockOf } from './test-blocks.ts';
 import { testDirectory } from './test-directory.ts';
 import { startRedis } from './test-redis.ts';
 import { ZdbStore } from './zdb.ts';
@@ -23,8 +25,9 @@ test('a server on a Unix socket is a store', async () => {
   const path = join(await testDirectory(), 'a socket');
   await serveZdb({ path });
   const opened = await openStore(`zdb://${path}`);
-  await opened.put(id(1), blob);
-  expect(await opened.get(id(1))).toEqual(blob);
+  const block = blockOf('blob');
+  await opened.put(block.id, block.blob);
+  expect(Buffer.compare(await opened.get(block.id), block.blob)).toBe(0);
 });
 
 test('a server that is not there is unavailable, by its address', async () => {
@@ -287,7 +290,10 @@ describe('listing', () => {
     const { url } = await serveZdb();
     const opened = store(url);
     await Promise.all(Array.from({ length: 7 }, (_, n) => opened.put(id(n), blob)));
-    await opened.put('abcd', blob);
+    const foreign = connect(Number(new URL(url).port), '127.0.0.1');
+    foreign.write(Buffer.from('*3\r\n$3\r\nSET\r\n$2\r\n\xab\xcd\r\n$4\r\nblob\r\n', 'latin1'));
+    await once(foreign, 'data');
+    foreign.destroy();
     expect(await idsOf(opened)).toEqual(Array.from({ length: 7 }, (_, n) => id(n)));
   });
 
