@@ -185,12 +185,15 @@ async function watchLibc(): Promise<void> {
   replace(koffi, ['load'], (_, load) => (...args) => {
     const library = load(...args) as { func: Method };
     const func = (...signature: never[]) => {
-      const call = library.func(...signature) as Method;
+      const call = library.func(...signature) as Method & { async: Method };
       if (!changing.test(`${signature[0]}`)) return call;
-      return (...values: never[]) => {
-        step();
-        return call(...values);
-      };
+      const counted =
+        (way: Method) =>
+        (...values: never[]) => {
+          step();
+          return way(...values);
+        };
+      return Object.assign(counted(call), { async: counted(call.async) });
     };
     return { func };
   });
