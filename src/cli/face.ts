@@ -36,6 +36,7 @@ export const exitCode = { done: 0, failed: 1, usage: 2 } as const;
  * as `error:` and `hint:` lines on standard error, and sets the exit code.
  */
 export async function runFace(face: Face, argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+  process.report.excludeEnv = true; // a crash report may be sent around; the environment may hold secrets
   // A reader that stops early (`| head`) is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const asked = argv.find((argument) => !argument.startsWith('-'));

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { describeError, Failure, type FailureKind } from '../base/errors.ts';
 
@@ -11,6 +12,10 @@ type Outcome =
   | { readonly started: false; readonly kind: FailureKind; readonly message: string; readonly hint?: string };
 
 export interface DaemonOptions {
+  /** The arguments of the daemon. Every user of the machine sees them. */
+  readonly arguments: readonly string[];
+  /** What only the daemon shall see; it gets it by `handedOver`. */
+  readonly handover: unknown;
   /** Receives standard output and standard error, emptied first; both are dropped without it. */
   readonly log?: string;
 }
@@ -21,23 +26,23 @@ export function isDaemon(): boolean {
 }
 
 /**
- * Starts this same command line once more as a process of its own, without a terminal, and waits until it says, by
+ * Starts this same program once more as a process of its own, without a terminal, and waits until it says, by
  * `startAsDaemon`, that it is up.
  * @returns the pid of the daemon
  * @throws Failure with the daemon's own reason when it does not come up.
  */
-export async function startDaemon(options: DaemonOptions = {}): Promise<number> {
+export async function startDaemon(options: DaemonOptions): Promise<number> {
   const log = options.log === undefined ? undefined : await open(options.log, 'w', 0o644);
   try {
-    return await spawnDaemon(log?.fd ?? 'ignore');
+    return await spawnDaemon(options, log?.fd ?? 'ignore');
   } finally {
     await log?.close();
   }
 }
 
-function spawnDaemon(output: number | 'ignore'): Promise<number> {
+function spawnDaemon(options: DaemonOptions, output: number | 'ignore'): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...options.arguments], {
     detached: true,
     env: { ...process.env, [marker]: '1' },
     stdio: ['ignore', output, output, 'ipc'],
@@ -46,6 +51,7 @@ function spawnDaemon(output: number | 'ignore'): Promise<number> {
   child.once('exit', (code, signal) =>
     reject(new Failure('failed', `the daemon ended with ${signal ?? `code ${code}`} before it was up`)),
   );
+  child.send({ handover: options.handover }, () => {}); // one that could not start says so by its exit
   child.once('message', (outcome: Outcome) => {
     child.disconnect();
     child.unref();
@@ -56,6 +62,12 @@ function spawnDaemon(output: number | 'ignore'): Promise<number> {
       );
   });
   return promise;
+}
+
+/** In a daemon: what the process that started it handed over. */
+export async function handedOver<Value>(): Promise<Value> {
+  const [{ handover }] = (await once(process, 'message')) as [{ handover: Value }];
+  return handover;
 }
 
 /** In a daemon: does what brings it up, and tells the process that started it how that went. Elsewhere: just does it. */

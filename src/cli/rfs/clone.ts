@@ -8,7 +8,7 @@ import { readManifest, writeManifest } from '../../flist/manifest.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
-import { repeatable } from './options.ts';
+import { stores } from './options.ts';
 
 interface CloneOptions extends CommonOptions {
   readonly meta: string;
@@ -22,12 +22,12 @@ interface CloneOptions extends CommonOptions {
 export default function define(command: Command): void {
   command
     .requiredOption('-m, --meta <file>', 'the flist')
-    .requiredOption('-s, --store <[xx-yy=]url>', 'where the blocks go (repeatable)', repeatable)
+    .requiredOption('-s, --store <[xx-yy=]url>', 'where the blocks go (repeatable)', stores)
     .option('-c, --cache <directory>', 'a cache of mounts: what lies there is not fetched')
     .option(
       '--from <[xx-yy=]url>',
       'read from here in place of the stores that the flist names (repeatable)',
-      repeatable,
+      stores,
     )
     .option(
       '-o, --output <file>',

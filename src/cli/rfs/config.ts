@@ -4,7 +4,7 @@ import { type ManifestSettings, readManifest, writeManifest } from '../../flist/
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { printJson } from '../face.ts';
-import { repeatable } from './options.ts';
+import { repeatable, stores } from './options.ts';
 
 interface ListOptions {
   readonly meta: string;
@@ -69,7 +69,7 @@ function defineStore(store: Command): void {
   const add = store
     .command('add')
     .description('add stores; passwords in their addresses are kept')
-    .requiredOption('-s, --store <[xx-yy=]url>', 'a store (repeatable)', repeatable);
+    .requiredOption('-s, --store <[xx-yy=]url>', 'a store (repeatable)', stores);
   add.action(async () => {
     const { meta, store } = add.optsWithGlobals<ChangeOptions>();
     const given = (store ?? []).map(parseRoute);

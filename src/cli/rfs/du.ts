@@ -15,7 +15,7 @@ import {
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
-import { repeatable } from './options.ts';
+import { stores } from './options.ts';
 
 interface DuOptions extends CommonOptions {
   readonly depth?: number;
@@ -28,7 +28,7 @@ export default function define(command: Command): void {
     .description('what flists hold, alone and shared with each other')
     .argument('<flist...>', 'the flists')
     .option('-d, --depth <levels>', 'also by directory, down to so many levels; 0 is the root alone', levels)
-    .option('-s, --store <[xx-yy=]url>', 'also what the blocks take in this store (repeatable)', repeatable)
+    .option('-s, --store <[xx-yy=]url>', 'also what the blocks take in this store (repeatable)', stores)
     .option('--json', 'print the numbers as JSON')
     .action(async (paths: string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<DuOptions>();

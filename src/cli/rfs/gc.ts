@@ -4,7 +4,7 @@ import { collectGarbage, type GarbageCounts } from '../../flist/collect-garbage.
 import { markBlocks } from '../../flist/mark-blocks.ts';
 import { openStore } from '../../store/open.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
-import { repeatable } from './options.ts';
+import { stores } from './options.ts';
 
 interface GcOptions extends CommonOptions {
   readonly store: readonly string[];
@@ -20,7 +20,7 @@ interface StoreGarbage extends GarbageCounts {
 export default function define(command: Command): void {
   command
     .argument('<manifests...>', 'every flist that is in use, and directories of them')
-    .requiredOption('-s, --store <[xx-yy=]url>', 'the store to clean (repeatable)', repeatable)
+    .requiredOption('-s, --store <[xx-yy=]url>', 'the store to clean (repeatable)', stores)
     .option('--older-than <duration>', 'spare blocks that are younger: 90s, 30m, 24h, 7d', '24h')
     .option('--delete', 'remove what no flist needs; without it nothing is removed')
     .option('--json', 'print the outcome as JSON')

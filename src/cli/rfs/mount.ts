@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { isDaemon, startAsDaemon, startDaemon } from '../../mount/daemon.ts';
+import { handedOver, isDaemon, startAsDaemon, startDaemon } from '../../mount/daemon.ts';
 import { mountFlist } from '../../mount/mount-flist.ts';
 import { serveUntilUnmounted } from '../../mount/serve.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
-import { repeatable } from './options.ts';
+import { stores } from './options.ts';
 
 interface MountOptions {
   readonly meta: string;
@@ -12,6 +12,7 @@ interface MountOptions {
   readonly daemon?: boolean;
   readonly log?: string;
   readonly store?: readonly string[];
+  readonly debug?: boolean;
 }
 
 export default function define(command: Command): void {
@@ -25,12 +26,33 @@ export default function define(command: Command): void {
     .option(
       '-s, --store <[xx-yy=]url>',
       'read from here in place of the stores that the flist names (repeatable)',
-      repeatable,
+      stores,
     )
     .action(async (target: string, options: MountOptions) => {
-      if (options.daemon && !isDaemon()) await startDaemon(options);
+      if (isDaemon()) await mount(target, { ...options, ...(await handedOver<Handover>()) });
+      else if (options.daemon) await startDaemon(daemonOf(target, options));
       else await mount(target, options);
     });
+}
+
+/** Stores may hold secrets, which do not belong into the arguments of a process that lives long. */
+type Handover = Pick<MountOptions, 'store'>;
+
+/** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
+function daemonOf(target: string, { meta, cache, log, store, debug }: MountOptions) {
+  const handover: Handover = { ...(store && { store }) };
+  const daemonArguments = [
+    'mount',
+    ...(debug ? ['--debug'] : []),
+    '--meta',
+    meta,
+    '--cache',
+    cache,
+    '--daemon',
+    '--',
+    target,
+  ];
+  return { arguments: daemonArguments, handover, ...(log !== undefined && { log }) };
 }
 
 async function mount(target: string, { meta, cache, store: specs }: MountOptions): Promise<void> {

@@ -6,7 +6,7 @@ import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { treeFromDirectory } from '../../tree/from-directory.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
-import { repeatable } from './options.ts';
+import { stores } from './options.ts';
 
 interface PackOptions extends CommonOptions {
   readonly meta: string;
@@ -22,7 +22,7 @@ export default function define(command: Command): void {
     .option(
       '-s, --store <[xx-yy=]url>',
       'where blocks go, and where the flist says that they are (repeatable: shards by range, else replicas)',
-      repeatable,
+      stores,
     )
     .option('--no-strip-password', 'keep passwords of store addresses in the flist')
     .option('--json', 'print the outcome as JSON')

@@ -2,7 +2,10 @@ import type { Command } from 'commander';
 import { formatProgress } from '../../base/progress.ts';
 import { formatBytes } from '../../base/units.ts';
 import { type SyncSummary, syncStores } from '../../flist/sync-stores.ts';
-import { openStore } from '../../store/open.ts';
+import { openRoutes } from '../../store/open.ts';
+import { parseRoute } from '../../store/route.ts';
+import { storeSpecs } from '../../store/spec-file.ts';
+import type { Store } from '../../store/store.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
 
 interface SyncOptions extends CommonOptions {
@@ -19,7 +22,7 @@ export default function define(command: Command): void {
     .action(async (source: string, destination: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<SyncOptions>();
       const reporter = reporterOf(options);
-      const [from, to] = [await openStore(source), await openStore(destination)];
+      const [from, to] = [await open(source), await open(destination)];
       const start = performance.now();
       const summary = await syncStores({
         from,
@@ -33,6 +36,10 @@ export default function define(command: Command): void {
       if (options.json) printJson(summary);
       else console.log(formatSummary(to.address, summary, options.dryRun ?? false));
     });
+}
+
+function open(argument: string): Promise<Store> {
+  return openRoutes(storeSpecs(argument).map(parseRoute));
 }
 
 function formatSummary(address: string, summary: SyncSummary, dryRun: boolean): string {

@@ -9,7 +9,7 @@ import { unpackManifest } from '../../flist/unpack.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
-import { repeatable } from './options.ts';
+import { stores } from './options.ts';
 
 interface UnpackOptions extends CommonOptions {
   readonly meta: string;
@@ -32,7 +32,7 @@ export default function define(command: Command): void {
     .option(
       '-s, --store <[xx-yy=]url>',
       'read from here in place of the stores that the flist names (repeatable)',
-      repeatable,
+      stores,
     )
     .option('--json', 'print the outcome as JSON')
     .action(async (target: string, _: unknown, command: Command) => {

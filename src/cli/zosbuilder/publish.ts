@@ -6,6 +6,7 @@ import { defaultBlockStore, publishFlists } from '../../build/flists.ts';
 import type { PublishedFlist } from '../../publish/publish.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
+import { storeSpecs } from '../../store/spec-file.ts';
 import { printJson, reporterOf } from '../face.ts';
 import { type ProjectCommandOptions, sessionOf, withProjectOptions } from './session.ts';
 
@@ -39,9 +40,10 @@ export default function define(command: Command): void {
       const published = await publishFlists(session, {
         kinds: what,
         store: options.store
-          ? await openRoutes(options.store.map(parseRoute))
+          ? await openRoutes(options.store.flatMap(storeSpecs).map(parseRoute))
           : defaultBlockStore(session.project),
         routes: (options.route ?? options.store ?? [])
+          .flatMap(storeSpecs)
           .map(parseRoute)
           .map((route) => ({ ...route, url: routeUrl(route.url) })),
         reporter,
