@@ -1,5 +1,4 @@
 import {
-  type ClientRequest,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingHttpHeaders,
@@ -27,11 +26,6 @@ export interface HttpOptions {
   readonly body?: Uint8Array;
   /** Ends the request and the reading of its body. */
   readonly signal?: AbortSignal;
-  /**
-   * Milliseconds from having a connection to the end of the body; waiting for a free connection of the pool does not count.
-   * What comes later ends with a `TimeoutError`.
-   */
-  readonly timeout?: number;
   /** Whose connections are used; without one there is no limit to them. */
   readonly pool?: HttpPool;
   /** Whether a redirect is followed, as is usual, or handed out as the answer. */
@@ -66,8 +60,7 @@ const sharedPool = new HttpPool();
  * Asks an HTTP server. Not `fetch`: that refuses some ports, and its start costs an emulated node two seconds. User and
  * password of the address become basic authentication, unless the headers have another. Redirects of GET and HEAD are
  * followed, to another server without either.
- * @throws Failure `unavailable` for too many redirects, `TimeoutError`, and the system's errors for a server that cannot be
- * reached
+ * @throws Failure `unavailable` for too many redirects, and the system's errors for a server that cannot be reached
  */
 export async function httpSend(url: URL, options: HttpOptions = {}): Promise<HttpAnswer> {
   const { method = 'GET', redirects = 'follow' } = options;
@@ -112,7 +105,7 @@ async function send(url: URL, options: HttpOptions): Promise<IncomingMessage> {
   }
 }
 
-function sendOnce(url: URL, { method = 'GET', headers, body, signal, timeout, pool }: HttpOptions) {
+function sendOnce(url: URL, { method = 'GET', headers, body, signal, pool }: HttpOptions) {
   const address = new URL(url);
   address.username = address.password = ''; // node would decode them, and throw at a lone `%`
   const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(address, {
@@ -121,24 +114,10 @@ function sendOnce(url: URL, { method = 'GET', headers, body, signal, timeout, po
     headers: { ...basicAuthorization(url), ...headers },
     ...(signal && { signal }),
   });
-  if (timeout !== undefined) limitTime(request, timeout);
   const response = new Promise<IncomingMessage>((resolve, reject) => {
     request.on('response', resolve).on('error', reject).end(body);
   });
   return { response, reusedConnection: () => request.reusedSocket };
-}
-
-function limitTime(request: ClientRequest, timeout: number): void {
-  let response: IncomingMessage | undefined;
-  request.once('response', (got: IncomingMessage) => {
-    response = got;
-  });
-  request.once('socket', () => {
-    const timer = setTimeout(() => {
-      (response ?? request).destroy(new DOMException(`no whole answer in ${timeout} ms`, 'TimeoutError'));
-    }, timeout);
-    request.once('close', () => clearTimeout(timer));
-  });
 }
 
 function basicAuthorization({ username, password }: URL): Record<string, string> {

@@ -13,6 +13,7 @@ import { SingleFlightStore } from './single-flight.ts';
 import type { Store } from './store.ts';
 import { testDirectory } from './test-directory.ts';
 import { startRedis } from './test-redis.ts';
+import { openS3, serveS3 } from './test-s3.ts';
 import { serveDirectory } from './test-server.ts';
 import { TimeoutStore } from './timeout.ts';
 import { VerifiedStore } from './verify.ts';
@@ -39,6 +40,19 @@ describeStore('http', async () => {
   const { url, seed } = await servedDirectory();
   return { store: new HttpStore(url), seed };
 });
+
+describeStore('s3', async () => itself((await openS3()).store));
+
+describeStore('s3 as it is opened', async () => {
+  const { port } = await serveS3({ secrets: { AK: 'secret/' } });
+  return itself(await openStore(`s3://AK:secret/@127.0.0.1:${port}/blocks?concurrency=5&region=us-east-1`));
+});
+
+describeStore('s3 below a prefix of a bucket', async () => itself((await openS3({}, '/a b/c%2Bd/')).store));
+
+describeStore('s3 without signatures', async () =>
+  itself((await openS3({ anonymous: 'everything' }, '?sign=no')).store),
+);
 
 describeStore('zdb', async () => {
   const { url } = await serveZdb({ namespaces: { blocks: { password: 'secret' } } });

@@ -1,7 +1,8 @@
 import { Failure } from '../base/errors.ts';
 import { type HttpAnswer, httpSend } from '../base/http.ts';
+import { readBlockBody } from './block-body.ts';
 import { redactedAddress } from './route.ts';
-import { type BlockId, type Store, storedBlockLimit } from './store.ts';
+import type { BlockId, Store } from './store.ts';
 import { missingBlock, notCapable, requireBlockId } from './store-errors.ts';
 
 type Layout = 'sharded' | 'flat';
@@ -26,7 +27,7 @@ export class HttpStore implements Store {
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
     return this.#request('GET', id, signal, async (answer) => {
       if (answer === undefined) throw missingBlock(this, id);
-      return readBody(answer.body, this.address);
+      return readBlockBody(answer.body, this.address);
     });
   }
 
@@ -104,16 +105,4 @@ export class HttpStore implements Store {
       hint: 'check the address, the network and the server',
     });
   }
-}
-
-async function readBody(body: AsyncIterable<Uint8Array>, address: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > storedBlockLimit)
-      throw new Failure('corrupt', `${address} answers with more than a block can be`);
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }

@@ -16,19 +16,25 @@ export interface StoreKind {
 }
 
 /**
- * Every kind of store by its scheme. What needs a library is imported when it is opened, so that the bundle of the booted
- * node carries `dir` and `http` only.
+ * Every kind of store by its scheme. All but `dir` and `http`, which a booted node opens, are loaded when they are opened.
  */
 export const storeKinds: Readonly<Record<string, StoreKind>> = {
   'dir:': { form: 'dir:///PATH', remote: false, open: (url) => new DirStore(directoryOf(url)) },
   'http:': { form: 'http://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
   'https:': { form: 'https://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
+  's3:': { form: 's3://HOST[:PORT]/BUCKET', remote: true, open: openS3 },
+  's3s:': { form: 's3s://HOST[:PORT]/BUCKET', remote: true, open: openS3 },
   'zdb:': {
     form: 'zdb://HOST[:PORT]/NAMESPACE',
     remote: true,
     open: async (url) => new (await import('./zdb.ts')).ZdbStore(url),
   },
 };
+
+async function openS3(url: URL): Promise<Store> {
+  const { S3Store } = await import('./s3.ts');
+  return new S3Store(url);
+}
 
 /** @throws Failure `config` for a scheme that no kind of store has. */
 export function kindOf(url: URL): StoreKind {

@@ -35,7 +35,6 @@ test.each(['dir://srv/blocks', 'dir:srv', 'dir://'])('%s names no absolute direc
 });
 
 test.each([
-  's3://user:secret@h:9000/b',
   'server://http://h',
   'ftp://secret@h',
 ])('a kind of store that is not supported is refused without its secrets: %s', async (spec) => {

@@ -96,11 +96,12 @@ export function splitAddress(text: string): StoreAddress {
   };
 }
 
-/** What a kind of store says to a parameter that neither it nor we know. */
-export function unknownParameter(address: string, name: string): Failure {
-  const meant = closestName(name, parameterNames);
+/** What a kind of store, with parameters of its `own`, says to one that neither it nor we know. */
+export function unknownParameter(address: string, name: string, own: readonly string[] = []): Failure {
+  const known = [...own, ...parameterNames];
+  const meant = closestName(name, known);
   return new Failure('usage', `${address} has no parameter ${JSON.stringify(name)}`, {
-    hint: meant === undefined ? `known are ${parameterNames.join(', ')}` : `did you mean ${meant}?`,
+    hint: meant === undefined ? `known are ${known.join(', ')}` : `did you mean ${meant}?`,
   });
 }
 
