@@ -72,6 +72,11 @@ export function encodeName(text: string): Buffer {
   return rawBytes(text);
 }
 
+/** A path as `node:fs` takes it: bytes where it is not UTF-8. */
+export function systemPath(path: string): string | Buffer {
+  return path.isWellFormed() ? path : encodeName(path);
+}
+
 const loneBytes = /[\udc80-\udcff]+/gu;
 
 function rawBytes(text: string): Buffer {

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { Failure } from '../base/errors.ts';
 import { FileRange, type OpenFile, readFully } from '../base/file-range.ts';
+import { systemPath } from '../base/names.ts';
 
 /**
  * The bytes of a regular file, readable when somebody wants them. A content never changes: two reads give the same
@@ -16,10 +17,20 @@ export interface Content {
   readonly file?: string;
   /** Where these bytes lie in a larger file, for readers that want to open it themselves. */
   readonly slice?: { readonly file: string; readonly offset: number };
+  /** How `file` was when it was found; where this is known, a reader compares. */
+  readonly state?: FileState;
   /** All bytes at once. */
   read(): Promise<Uint8Array>;
   /** The bytes in order, in chunks of any size. */
   chunks(): AsyncIterable<Uint8Array>;
+}
+
+/** What changes when the bytes of a file change: nothing else than a write sets `ctimeNs` back. */
+export interface FileState {
+  readonly ino: bigint;
+  readonly mtimeNs: bigint;
+  /** Of the last change to the bytes or the metadata, in nanoseconds since the epoch. */
+  readonly ctimeNs: bigint;
 }
 
 /** A content that is already in memory. */
@@ -49,13 +60,15 @@ export function fileContent(file: string, size: number, digest?: string): Conten
     ...(digest !== undefined && { digest }),
     file,
     async read() {
-      const bytes = await readFile(file);
+      const bytes = await readFile(systemPath(file));
       if (bytes.length !== size) throw changed(bytes.length);
       return bytes;
     },
     async *chunks() {
       let found = 0;
-      for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+      for await (const chunk of createReadStream(systemPath(file), {
+        highWaterMark: 1 << 20,
+      }) as AsyncIterable<Buffer>) {
         found += chunk.length;
         if (found > size) throw changed(found);
         yield chunk;
@@ -63,6 +76,28 @@ export function fileContent(file: string, size: number, digest?: string): Conten
       if (found !== size) throw changed(found);
     },
   };
+}
+
+/** The content of a file of this machine, as a walk found it. A class, because a walk finds a million of them. */
+export class FoundContent implements Content {
+  readonly file: string;
+  readonly size: number;
+  readonly state: FileState;
+
+  /** @param file its path, as `decodeName` gives it. */
+  constructor(file: string, size: number, { ino, mtimeNs, ctimeNs }: FileState) {
+    this.file = file;
+    this.size = size;
+    this.state = { ino, mtimeNs, ctimeNs };
+  }
+
+  read(): Promise<Uint8Array> {
+    return fileContent(this.file, this.size).read();
+  }
+
+  chunks(): AsyncIterable<Uint8Array> {
+    return fileContent(this.file, this.size).chunks();
+  }
 }
 
 /**
@@ -129,7 +164,7 @@ export async function* blocksOf(content: Content, blockSize: number): AsyncItera
 }
 
 async function* blocksOfFile(content: Content, blockSize: number): AsyncIterable<Uint8Array> {
-  const handle = await open(content.file!, 'r');
+  const handle = await open(systemPath(content.file!), 'r');
   try {
     for (let offset = 0; offset < content.size; offset += blockSize) {
       const block = Buffer.allocUnsafe(Math.min(blockSize, content.size - offset));
