@@ -11,6 +11,20 @@ export function loadBlake2b(): Promise<Blake2b256> {
   return loaded;
 }
 
+/** BLAKE2b-256 of `data` into 32 bytes that the caller has. */
+export type DigestInto = (output: Buffer, data: Uint8Array) => void;
+
+/** As `loadBlake2b`, without making a string. */
+export async function loadBlake2bInto(): Promise<DigestInto> {
+  try {
+    const { default: sodium } = await import('sodium-native');
+    return (output, data) => sodium.crypto_generichash(output, data);
+  } catch {
+    const blake2b = await loadBlake2b();
+    return (output, data) => void output.write(blake2b(data), 'hex');
+  }
+}
+
 /** libsodium's BLAKE2b; undefined where the native addon is not there, as in the bundle of the booted node. */
 export async function nativeBlake2b(): Promise<Blake2b256 | undefined> {
   try {

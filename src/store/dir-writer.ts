@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
-import { makeDirectory, temporaryName, writeAtomic } from '../base/files.ts';
+import { makeDirectory, syncDirectory, temporaryName } from '../base/files.ts';
 import { type Libc, loadLibc } from '../base/libc.ts';
 import { GroupCommit } from './group-commit.ts';
 
@@ -24,21 +24,30 @@ export class DirWriter {
 
   /** Returns when the file is durable under its name. A signal stops it until the file gets its name. */
   async write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    this.#shared ??= this.#libc().then((libc) => libc && new GroupCommit(() => this.#sync(libc)));
-    const commit = await this.#shared;
-    if (commit === undefined) return writeAtomic(path, bytes);
     const temporary = temporaryName(path);
     try {
       await writeNew(temporary, bytes);
       signal?.throwIfAborted();
-      await commit.durable();
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await this.adopt(temporary, path, signal);
+  }
+
+  /** As `write`, for bytes that are in a file under a temporary name; after an error that file is gone. */
+  async adopt(temporary: string, path: string, signal?: AbortSignal): Promise<void> {
+    this.#shared ??= this.#libc().then((libc) => libc && new GroupCommit(() => this.#sync(libc)));
+    const commit = await this.#shared;
+    try {
+      await (commit === undefined ? syncFile(temporary) : commit.durable());
       signal?.throwIfAborted();
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
     }
-    await commit.durable();
+    await (commit === undefined ? syncDirectory(dirname(path)) : commit.durable());
   }
 
   async #sync(libc: Syncing): Promise<void> {
@@ -48,6 +57,15 @@ export class DirWriter {
     } finally {
       await root.close();
     }
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -4,6 +4,7 @@ import { errnoOf, Failure } from '../base/errors.ts';
 import { directoryFailure, flatPath, shardedPath } from './dir-paths.ts';
 import { DirUpkeep } from './dir-upkeep.ts';
 import { DirWriter } from './dir-writer.ts';
+import type { DirectBlocks } from './direct-writer.ts';
 import { type BlockId, isBlockId, type Store, storedBlockLimit } from './store.ts';
 import { missingBlock, requireBlockId } from './store-errors.ts';
 
@@ -15,6 +16,7 @@ export class DirStore implements Store {
   readonly address: string;
   readonly capabilities = { write: true, list: true, delete: true };
   readonly upkeep: DirUpkeep;
+  readonly direct: DirectBlocks;
   readonly #root: string;
   readonly #writer: DirWriter;
 
@@ -24,6 +26,7 @@ export class DirStore implements Store {
     this.address = `dir://${root}`;
     this.#writer = new DirWriter(root);
     this.upkeep = new DirUpkeep(root, this.address);
+    this.direct = { root, adopt: (id, temporary, signal) => this.#adopt(id, temporary, signal) };
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
@@ -44,6 +47,15 @@ export class DirStore implements Store {
     requireBlockId(id);
     try {
       await this.#writer.write(shardedPath(this.#root, id), blob, signal);
+    } catch (error) {
+      throw this.#failure(`cannot write block ${id}`, error, signal);
+    }
+  }
+
+  async #adopt(id: BlockId, temporary: string, signal?: AbortSignal): Promise<void> {
+    requireBlockId(id);
+    try {
+      await this.#writer.adopt(temporary, shardedPath(this.#root, id), signal);
     } catch (error) {
       throw this.#failure(`cannot write block ${id}`, error, signal);
     }

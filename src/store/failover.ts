@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { describeError, Failure, type FailureKind } from '../base/errors.ts';
 import { formatDuration } from '../base/units.ts';
+import type { DirectBlocks } from './direct-writer.ts';
 import { Quarantine } from './quarantine.ts';
 import { type RetryOptions, RetryStore, withRetries } from './retry.ts';
 import { covers, type Route } from './route.ts';
@@ -80,6 +81,13 @@ export class Failover implements Store {
   /** That of the only store; several have none together. */
   get upkeep(): BlockUpkeep | undefined {
     return this.#members.length === 1 ? this.#members[0]!.store.upkeep : undefined;
+  }
+
+  /** That of the only store, when it is for all blocks. */
+  get direct(): DirectBlocks | undefined {
+    const [only, ...others] = this.#members;
+    const isWhole = only?.route.start === 0x00 && only.route.end === 0xff;
+    return isWhole && others.length === 0 && only.retries === undefined ? only.store.direct : undefined;
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {

@@ -1,3 +1,4 @@
+import type { DirectBlocks } from './direct-writer.ts';
 import type { BlockUpkeep } from './upkeep.ts';
 
 /** The id of a block: BLAKE2b-256 of the stored bytes as 64 lower-case hex digits. */
@@ -31,6 +32,8 @@ export interface Store {
    */
   claim?(id: BlockId, signal?: AbortSignal): Promise<boolean>;
   readonly upkeep?: BlockUpkeep | undefined;
+  /** For threads that write blocks themselves; a wrapper that has to see each block has none. */
+  readonly direct?: DirectBlocks | undefined;
 }
 
 /** Whether a name is the id of a block: 64 lower-case hex digits. */
