@@ -1,3 +1,4 @@
+import { type Check, getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
 import { claimBlock } from '../store/upkeep.ts';
 import { type BlockRef, blockSize, encodeBlock } from './block-codec.ts';
@@ -34,10 +35,10 @@ export interface CloneSummary extends Readonly<CopyCounts> {
 export async function cloneBlocks(manifest: Manifest, options: CloneOptions): Promise<CloneSummary> {
   const { from, to, plainBytes = () => undefined, concurrency, onProgress } = options;
   let remadeBlocks = 0;
-  const read = async (block: SizedBlock, signal: AbortSignal) => {
+  const read = async (block: SizedBlock, check: Check<Uint8Array>, signal: AbortSignal) => {
     const plain = plainBytes(block);
     const remade = plain && (await remake(block, plain));
-    if (remade === undefined) return from.get(block.id, signal);
+    if (remade === undefined) return getChecked(from, block.id, check, signal);
     remadeBlocks++;
     return remade;
   };

@@ -1,6 +1,7 @@
 import { loadBlake2b } from '../base/blake2b.ts';
 import { Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
+import type { Check } from '../store/failover.ts';
 import type { BlockId, Store } from '../store/store.ts';
 
 export interface CopyCounts {
@@ -18,8 +19,8 @@ export interface NamedBlock {
 }
 
 export interface CopyOptions<Block extends NamedBlock> {
-  /** The stored bytes of a block; they need not be the right ones. */
-  readonly read: (block: Block, signal: AbortSignal) => Promise<Uint8Array>;
+  /** The stored bytes of a block, as `check` gives them back; a source of several replicas has it look at each. */
+  readonly read: (block: Block, check: Check<Uint8Array>, signal: AbortSignal) => Promise<Uint8Array>;
   readonly to: Store;
   /** Whether the destination has the block already. */
   readonly isThere: (block: Block, signal: AbortSignal) => Promise<boolean>;
@@ -52,9 +53,11 @@ export async function copyBlocks<Block extends NamedBlock>(
   const lost: Failure[] = [];
   const blake2b = await loadBlake2b();
   const readChecked = async (block: Block, signal: AbortSignal) => {
-    const blob = await read(block, signal);
-    if (blake2b(blob) !== block.id) throw damaged(block);
-    return blob;
+    const check = (blob: Uint8Array) => {
+      if (blake2b(blob) !== block.id) throw damaged(block);
+      return blob;
+    };
+    return read(block, check, signal);
   };
   await forEachParallel(blocks, concurrency, async (block, signal) => {
     if (!(await isThere(block, signal))) {

@@ -1,4 +1,5 @@
 import { Failure } from '../base/errors.ts';
+import { getChecked } from '../store/failover.ts';
 import type { BlockId, Store } from '../store/store.ts';
 import { BlockIdSet } from './block-id-set.ts';
 import { type CopyCounts, copyBlocks, type NamedBlock } from './copy-blocks.ts';
@@ -35,7 +36,7 @@ export async function syncStores({ from, to, dryRun, ...options }: SyncOptions):
   const { blocks, missing } = await missingBlocks(from, to);
   if (dryRun) return { blocks, missingBlocks: missing.size, copiedBlocks: 0, copiedBytes: 0 };
   const { copiedBlocks, copiedBytes } = await copyBlocks(named(missing), {
-    read: ({ id }, signal) => from.get(id, signal),
+    read: ({ id }, check, signal) => getChecked(from, id, check, signal),
     to,
     isThere: to.capabilities.list ? async () => false : ({ id }, signal) => to.has(id, signal),
     concurrency: options.concurrency,

@@ -1,8 +1,9 @@
 import { describeError, Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
+import { getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
 import { type BlockState, blockStates } from './block-check.ts';
-import { BlockCheckers } from './block-checkers.ts';
+import { BlockCheckers, type CheckRequest } from './block-checkers.ts';
 import type { BlockRef } from './block-codec.ts';
 import type { Manifest } from './manifest.ts';
 import { blockAt, rowOf } from './manifest-columns.ts';
@@ -103,8 +104,7 @@ function contentProbe(store: Store): Probe {
   return {
     async stateOf(ref, size, signal) {
       try {
-        const blob = await store.get(ref.id, signal);
-        return await checkers.check({ blob, ref, size });
+        return await getChecked(store, ref.id, (blob) => soundState(checkers, { blob, ref, size }), signal);
       } catch (error) {
         if (error instanceof Failure && error.kind === 'not-found') return 'missing';
         if (error instanceof Failure && error.kind === 'corrupt') return 'corrupt';
@@ -113,6 +113,13 @@ function contentProbe(store: Store): Probe {
     },
     close: () => checkers.close(),
   };
+}
+
+/** A replica whose block is damaged is no reason to give up while there is another. */
+async function soundState(checkers: BlockCheckers, block: CheckRequest): Promise<BlockState> {
+  const state = await checkers.check(block);
+  if (state === 'corrupt') throw new Failure('corrupt', `block ${block.ref.id} is damaged`);
+  return state;
 }
 
 function storeFailure(store: Store, error: unknown): unknown {

@@ -44,8 +44,8 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   await initBlockCodec();
   const manifest =
     typeof options.manifest === 'string' ? await readManifest(options.manifest) : options.manifest;
-  const store = options.store ?? (await openRoutes(manifest.routes));
   const log = options.log ?? ((line: string) => console.error(line));
+  const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
   const cache = new BlockCache(new BlockFiles(options.cache, blockKey), { warn: log });
   const blocks = new BlockSource({ store, cache, deadline: options.deadline ?? 30_000, log });
   const server = new MountServer({

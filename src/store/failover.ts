@@ -209,9 +209,12 @@ export class Failover implements Store {
     const wasActive = trust.isActive;
     if (isBad) trust.gaveBad();
     else if (failure.kind !== 'not-found') trust.gaveError();
-    if (isBad) this.#options.note(`${store.address} gave bad bytes for block ${id}`);
-    if (trust.isActive && !wasActive && this.#members.length > 1)
-      this.#options.note(`${store.address} is asked last for ${formatDuration(this.#options.quarantine)}`);
+    if (this.#members.length > 1) {
+      const { note, quarantine } = this.#options;
+      if (isBad) note(`${store.address} gave bad bytes for block ${id}`);
+      if (trust.isActive && !wasActive)
+        note(`${store.address} is asked last for ${formatDuration(quarantine)}`);
+    }
     return { member, isBad, failure: gave ? fromStore(store, failure) : failure };
   }
 

@@ -48,7 +48,7 @@ async function clone(options: CloneOptions): Promise<CloneSummary> {
   const reporter = reporterOf(options);
   const start = performance.now();
   const summary = await cloneBlocks(manifest, {
-    from: await openRoutes(options.from?.map(parseRoute) ?? manifest.routes),
+    from: await openRoutes(options.from?.map(parseRoute) ?? manifest.routes, { note: reporter.line }),
     to: await openRoutes(given),
     plainBytes: options.cache === undefined ? undefined : await cacheReader(options.cache),
     onProgress: ({ blocks: done, copiedBytes: bytes }, total) => {

@@ -61,7 +61,7 @@ async function mount(target: string, { meta, cache, store: specs }: MountOptions
       manifest: meta,
       mountpoint: target,
       cache,
-      ...(specs && { store: await openRoutes(specs.map(parseRoute)) }),
+      ...(specs && { store: await openRoutes(specs.map(parseRoute), { note: console.error }) }),
     }),
   );
   await serveUntilUnmounted(mounted, console.error);

@@ -22,7 +22,7 @@ export default function define(command: Command): void {
     .action(async (source: string, destination: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<SyncOptions>();
       const reporter = reporterOf(options);
-      const [from, to] = [await open(source), await open(destination)];
+      const [from, to] = [await open(source, reporter.line), await open(destination, reporter.line)];
       const start = performance.now();
       const summary = await syncStores({
         from,
@@ -38,8 +38,8 @@ export default function define(command: Command): void {
     });
 }
 
-function open(argument: string): Promise<Store> {
-  return openRoutes(storeSpecs(argument).map(parseRoute));
+function open(argument: string, note: (line: string) => void): Promise<Store> {
+  return openRoutes(storeSpecs(argument).map(parseRoute), { note });
 }
 
 function formatSummary(address: string, summary: SyncSummary, dryRun: boolean): string {

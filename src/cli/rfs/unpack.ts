@@ -39,7 +39,9 @@ export default function define(command: Command): void {
       const options = command.optsWithGlobals<UnpackOptions>();
       const reporter = reporterOf(options);
       const manifest = await readManifest(options.meta);
-      const store = await openRoutes(options.store?.map(parseRoute) ?? manifest.routes);
+      const store = await openRoutes(options.store?.map(parseRoute) ?? manifest.routes, {
+        note: reporter.line,
+      });
       const cache = await openCache(options.cache, reporter.line);
       const summary = await unpackManifest(manifest, {
         directory: target,
