@@ -1,10 +1,8 @@
 import type { EntryKind } from '../tree/tree.ts';
-import { BlockIdSet } from './block-id-set.ts';
 import { firstPaths } from './dump.ts';
 import { type Inode, kindOfMode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
-import { blockAt } from './manifest-columns.ts';
-import { placedBlocks } from './placed-blocks.ts';
+import { EqualBlocks, placedBlocks } from './placed-blocks.ts';
 import { compareInWalk, type PlacedInode, walkManifest } from './walk.ts';
 
 /** What can differ between two entries of one path. `content` is the plain bytes, `blocks` only how they are stored. */
@@ -82,13 +80,13 @@ export function diffSettings(older: Manifest, newer: Manifest): SettingChange[] 
 
 /** The blocks of the newer manifest that the older one does not have. */
 export function blocksToFetch(older: Manifest, newer: Manifest): BlocksToFetch {
-  const known = new BlockIdSet();
-  for (const [, { id }] of older.blockRefs()) known.add(id);
+  const equal = new EqualBlocks([older.columns, newer.columns], 'id');
+  for (const block of placedBlocks(older.columns)) equal.firstLike(block, 0);
   const counts = { blocks: 0, bytes: 0 };
-  for (const { place, size } of placedBlocks(newer.columns)) {
-    if (!known.add(blockAt(newer.columns, place).id)) continue;
+  for (const block of placedBlocks(newer.columns)) {
+    if (equal.firstLike(block, 1) !== equal.numberOf(block, 1)) continue;
     counts.blocks++;
-    counts.bytes += size;
+    counts.bytes += block.size;
   }
   return counts;
 }

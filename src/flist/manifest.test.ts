@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gzipSync } from 'node:zlib';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sha256 } from '../base/digest.ts';
 import { decodeName, encodeName } from '../base/names.ts';
@@ -11,7 +12,8 @@ import type { Inode } from './inode.ts';
 import { manifestOf, readManifest, writeManifest } from './manifest.ts';
 import { ManifestWriter } from './manifest-writer.ts';
 import { createPrivateTable, type PrivateTable } from './schema.ts';
-import { manifestFile, rowsOf, sampleManifest, sampleRows } from './test-manifest.ts';
+import { manifestArbitrary, manifestFile, rowsOf, sampleManifest, sampleRows } from './test-manifest.ts';
+import { walkManifest } from './walk.ts';
 
 const sqlite3 = (path: string, query: string) =>
   execFileSync('sqlite3', ['-batch', path, query], { encoding: 'utf8' }).trimEnd();
@@ -389,6 +391,27 @@ describe('a hostile or damaged manifest is refused:', () => {
       const result = await readManifest(path).catch((error) => error);
       if (result instanceof Error) expect(result).toMatchObject({ name: 'Failure' });
     }
+  });
+
+  test('any bytes changed in any manifest give a manifest or a Failure', async () => {
+    const path = join(await testDirectory(), 'test.fl');
+    const change = fc.record({ at: fc.nat(), byte: fc.nat(255) });
+    await fc.assert(
+      fc.asyncProperty(
+        manifestArbitrary,
+        fc.array(change, { minLength: 1, maxLength: 20 }),
+        async (manifest, changes) => {
+          await writeManifest(path, manifest);
+          const bytes = await readFile(path);
+          for (const { at, byte } of changes) bytes[at % bytes.length] = byte;
+          await writeFile(path, bytes);
+          const result = await readManifest(path).catch((error) => error);
+          if (result instanceof Error) expect(result).toMatchObject({ name: 'Failure' });
+          else expect([...walkManifest(result)]).toHaveLength(result.inodes.length);
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 });
 

@@ -1,11 +1,10 @@
 import { Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
 import type { BlockId, Store } from '../store/store.ts';
-import { BlockIdSet } from './block-id-set.ts';
 import { kindOfMode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
 import { blockAt } from './manifest-columns.ts';
-import { placedBlocks } from './placed-blocks.ts';
+import { EqualBlocks, placedBlocks } from './placed-blocks.ts';
 import { walkManifest } from './walk.ts';
 
 /** What the files of a tree hold, and how many different blocks that takes. Bytes are plain bytes. */
@@ -30,27 +29,33 @@ export function measureUsage(manifests: readonly Manifest[]): {
   readonly each: readonly ManifestUsage[];
   readonly total: Usage;
 } {
-  const seen = new BlockIdSet();
-  const shared = new BlockIdSet();
+  const equal = equalById(manifests);
+  /** By the number of the first of equal blocks: 1 + the manifest that has it, or `shared` when several have it. */
+  const holders = new Uint32Array(equal.count);
   const total = { files: 0, bytes: 0, blocks: 0, blockBytes: 0 };
-  for (const manifest of manifests)
-    for (const [id, size] of differentBlocks([manifest])) {
-      if (!seen.add(id)) shared.add(id);
-      else {
+  for (const [m, { columns }] of manifests.entries())
+    for (const block of placedBlocks(columns)) {
+      const first = equal.firstLike(block, m);
+      if (holders[first] === 0) {
+        holders[first] = m + 1;
         total.blocks++;
-        total.blockBytes += size;
-      }
+        total.blockBytes += block.size;
+      } else if (holders[first] !== m + 1) holders[first] = shared;
     }
-  const each = manifests.map((manifest) => {
+  const each = manifests.map((manifest, m) => {
     const usage = { files: 0, bytes: 0, blocks: 0, blockBytes: 0, ownBytes: 0, sharedBytes: 0 };
     for (const size of fileSizes(manifest)) {
       usage.files++;
       usage.bytes += size;
     }
-    for (const [id, size] of differentBlocks([manifest])) {
+    const counted = new Uint8Array(equal.count);
+    for (const block of placedBlocks(manifest.columns)) {
+      const first = equal.firstLike(block, m);
+      if (counted[first] === 1) continue;
+      counted[first] = 1;
       usage.blocks++;
-      usage.blockBytes += size;
-      usage[shared.has(id) ? 'sharedBytes' : 'ownBytes'] += size;
+      usage.blockBytes += block.size;
+      usage[holders[first] === shared ? 'sharedBytes' : 'ownBytes'] += block.size;
     }
     total.files += usage.files;
     total.bytes += usage.bytes;
@@ -58,6 +63,8 @@ export function measureUsage(manifests: readonly Manifest[]): {
   });
   return { each, total };
 }
+
+const shared = 0xffffffff;
 
 export interface StoredUsage {
   /** Stored bytes of the different blocks of all manifests. */
@@ -77,7 +84,7 @@ export async function measureStored(
 ): Promise<StoredUsage> {
   const usage = { bytes: 0, missing: 0 };
   let blocks = 0;
-  await forEachParallel(differentBlocks(manifests), concurrency, async ([id], signal) => {
+  await forEachParallel(differentBlocks(manifests), concurrency, async (id, signal) => {
     const size = await storedSize(store, id, signal);
     if (size === undefined) usage.missing++;
     else usage.bytes += size;
@@ -130,12 +137,17 @@ function* fileSizes({ columns: { mode, size, link } }: Manifest): Generator<numb
     if (kindOfMode(mode[row]!) === 'file' && !link[row]) yield size[row]!;
 }
 
-/** The id and the plain size of each different block of the manifests. */
-function* differentBlocks(manifests: readonly Manifest[]): Generator<readonly [id: BlockId, size: number]> {
-  const seen = new BlockIdSet();
-  for (const { columns } of manifests)
-    for (const { place, size } of placedBlocks(columns)) {
-      const { id } = blockAt(columns, place);
-      if (seen.add(id)) yield [id, size];
-    }
+/** The id of each different block of the manifests. */
+function* differentBlocks(manifests: readonly Manifest[]): Generator<BlockId> {
+  const equal = equalById(manifests);
+  for (const [m, { columns }] of manifests.entries())
+    for (const block of placedBlocks(columns))
+      if (equal.firstLike(block, m) === equal.numberOf(block, m)) yield blockAt(columns, block.place).id;
+}
+
+function equalById(manifests: readonly Manifest[]): EqualBlocks {
+  return new EqualBlocks(
+    manifests.map(({ columns }) => columns),
+    'id',
+  );
 }

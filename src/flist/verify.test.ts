@@ -154,7 +154,7 @@ test('blocks are equal when id, key and size are, in any manifest', () => {
           expected.push(`${id} ${key} ${i + 1 < refs.length ? blockSize : tail}`);
       }
       const { columns } = manifestOf({ inodes, blocks });
-      const equal = new EqualBlocks(columns);
+      const equal = new EqualBlocks([columns], 'id, key and size');
       const found = Array.from(placedBlocks(columns), (block) => equal.firstLike(block));
       expect(found).toEqual(expected.map((text) => expected.indexOf(text)));
     }),

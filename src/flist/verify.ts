@@ -55,13 +55,13 @@ export interface Verification {
 export async function verifyBlocks(manifest: Manifest, options: VerifyOptions): Promise<Verification> {
   const { store, content = true, concurrency = 32, onProgress = () => {} } = options;
   const { columns } = manifest;
-  const equal = new EqualBlocks(columns);
+  const equal = new EqualBlocks([columns], 'id, key and size');
   const different = () => differentBlocks(placedBlocks(columns), equal);
   let total = 0;
   for (const _ of different()) total++;
 
   /** By the place of the first of equal blocks: the index of its state. */
-  const states = new Uint8Array(columns.blockStart.at(-1)!);
+  const states = new Uint8Array(equal.count);
   const counts: VerifyCounts = { blocks: 0, bytes: 0, damage: { missing: 0, corrupt: 0, mismatch: 0 } };
   const probe = content ? contentProbe(store) : presenceProbe(store);
   try {
