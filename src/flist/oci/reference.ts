@@ -38,7 +38,7 @@ export function parseReference(text: string): ImageReference {
   const [beforeDigest, digest, ...more] = text.split('@');
   const [, named, tag] = /^(.*?)(?::([^:/]*))?$/s.exec(beforeDigest!)!;
   const [first, ...rest] = named!.split('/');
-  const hasRegistry = rest.length > 0 && (/[.:A-Z]/.test(first!) || first === 'localhost');
+  const hasRegistry = rest.length > 0 && (/[.:]/.test(first!) || first === 'localhost');
   const registry = hasRegistry ? registryName(first!) : dockerHub.name;
   const path = hasRegistry ? rest : [first!, ...rest];
   const wrong =
