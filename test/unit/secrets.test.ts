@@ -3,12 +3,14 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/base/exec.ts';
+import { stores } from '../../src/cli/rfs/options.ts';
 import { packedPlace, rfs } from '../../src/cli/rfs/test-rfs.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
 import { storeKinds } from '../../src/store/kinds.ts';
 import { testDirectory } from '../../src/store/test-directory.ts';
 import { serve } from '../../src/store/test-server.ts';
 import { serveZdb } from '../../src/store/zdb-stub.fixture.ts';
+import { leavesOf } from './commands.ts';
 import { root as project } from './markdown.ts';
 
 const password = 'Sw0rdf1sh+very/secret=';
@@ -130,6 +132,8 @@ describe.each(Object.entries(kinds))('a secret of a %s store', (_, makeStore) =>
       expect(await audit.rfs('sync', bad, local)).toBe(1);
       expect(await audit.rfs('du', '-s', good, meta)).toBe(0);
       expect(await audit.rfs('gc', '-s', bad, meta)).toBe(1);
+      expect(await audit.rfs('verify', '-s', good, meta)).toBe(0);
+      expect(await audit.rfs('verify', '-s', bad, meta)).not.toBe(0);
       expect(await audit.rfs(...unpack, '-s', good, join(root, 'unpacked'))).toBe(0);
       await run('diff', ['-r', source, join(root, 'unpacked')]);
     }
@@ -172,6 +176,13 @@ async function mountAndRead(audit: Audit, root: string, meta: string, store: str
   await run('umount', [mountpoint]);
   await run('tail', [`--pid=${pid}`, '-f', '/dev/null']);
 }
+
+test('every option that takes a store takes @FILE too', async () => {
+  const options = (await leavesOf('rfs')).flatMap((leaf) => leaf.options);
+  const ofStores = options.filter(({ flags }) => flags.includes('[xx-yy=]url'));
+  expect(ofStores.length).toBeGreaterThan(6);
+  for (const { flags, parseArg } of ofStores) expect(parseArg, flags).toBe(stores);
+});
 
 test('every kind of store that a secret can be for is audited', () => {
   const audited = Object.keys(kinds).map((kind) => `${kind}:`);

@@ -18,7 +18,7 @@ export interface Printed {
 
 /** Runs `rfs` as a user does. */
 export async function rfs(args: readonly string[], options: RunOptions = {}): Promise<Printed> {
-  const accept = [0, 1, 2];
+  const accept = [0, 1, 2, 3, 4, 5, 6];
   const env = { ...(options.env ?? process.env), NODE_COMPILE_CACHE: compiled };
   const { code, stdout, stderr } = await run(process.execPath, [program, ...args], {
     accept,

@@ -8,7 +8,7 @@ import { type DamagedFile, type Verification, type VerifyCounts, verifyBlocks } 
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
 import { type CommonOptions, jsonWithList, printLines, reporterOf, usualExitCode } from '../face.ts';
-import { repeatable } from './options.ts';
+import { stores } from './options.ts';
 
 interface VerifyOptions extends CommonOptions {
   readonly store?: readonly string[];
@@ -33,7 +33,7 @@ export default function define(command: Command): void {
     .option(
       '-s, --store <[xx-yy=]url>',
       'ask these in place of the stores that the flist names (repeatable)',
-      repeatable,
+      stores,
     )
     .option('--no-content', 'only ask the stores whether they have each block, without fetching it')
     .option('--json', 'print the outcome as JSON')
