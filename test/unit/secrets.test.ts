@@ -8,6 +8,7 @@ import { packedPlace, rfs } from '../../src/cli/rfs/test-rfs.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
 import { storeKinds } from '../../src/store/kinds.ts';
 import { testDirectory } from '../../src/store/test-directory.ts';
+import { serveS3 } from '../../src/store/test-s3.ts';
 import { serve } from '../../src/store/test-server.ts';
 import { serveZdb } from '../../src/store/zdb-stub.fixture.ts';
 import { leavesOf } from './commands.ts';
@@ -16,6 +17,7 @@ import { root as project } from './markdown.ts';
 const password = 'Sw0rdf1sh+very/secret=';
 const token = 'T0ken-of-the-qu3ry';
 const inEnvironment = 'Env1ronment-s3cret';
+const accessKey = 'AKIA0F0UR0WN';
 const escaped = encodeURIComponent(password);
 
 /** Every form in which a secret could leak. */
@@ -26,12 +28,15 @@ const leaks = [
   Buffer.from(`user:${password}`).toString('base64'),
   token,
   inEnvironment,
+  accessKey,
 ];
 
 /** A store with secrets in its address; `spec` of one that works, and `broken` of one that refuses everything. */
 interface SecretStore {
   readonly spec: string;
   readonly broken: string;
+  /** Where the secrets are, when they are not in the address. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const kinds: Readonly<Record<string, (blocks: string) => Promise<SecretStore>>> = {
@@ -54,25 +59,52 @@ const kinds: Readonly<Record<string, (blocks: string) => Promise<SecretStore>>> 
     const address = url.replace('://', `://:${escaped}@`);
     return { spec: `${address}/ours`, broken: `${address}/other` };
   },
+  s3: async () => {
+    const { port } = await serveS3({ secrets: { [accessKey]: password } });
+    const address = `s3://${accessKey}:${escaped}@127.0.0.1:${port}`;
+    return { spec: `${address}/blocks`, broken: `${address}/no-such-bucket` };
+  },
 };
+
+/** Stores whose secrets are given in other ways than in the address. */
+const otherWays: Readonly<Record<string, () => Promise<SecretStore>>> = {
+  'in the environment': async () => {
+    const env = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: password };
+    return { ...(await withoutKeys()), env };
+  },
+  "in a profile of AWS's files": async () => {
+    const file = join(await testDirectory(), 'credentials');
+    await writeFile(file, `[ours]\naws_access_key_id = ${accessKey}\naws_secret_access_key = ${password}\n`);
+    const env = { AWS_SHARED_CREDENTIALS_FILE: file, AWS_PROFILE: 'ours', AWS_SECRET_ACCESS_KEY: '' };
+    return { ...(await withoutKeys()), env };
+  },
+};
+
+async function withoutKeys(): Promise<SecretStore> {
+  const { port } = await serveS3({ secrets: { [accessKey]: password } });
+  const address = `s3://127.0.0.1:${port}`;
+  return { spec: `${address}/blocks`, broken: `${address}/no-such-bucket` };
+}
 
 /** Runs commands and keeps all that they let out. */
 class Audit {
   readonly #witness: string;
+  readonly #env: NodeJS.ProcessEnv;
   readonly #said: string[] = [];
 
-  constructor(witness: string) {
+  constructor(witness: string, env: SecretStore['env'] = {}) {
     this.#witness = witness;
+    this.#env = {
+      ...process.env,
+      AWS_SECRET_ACCESS_KEY: inEnvironment,
+      WITNESS: witness,
+      NODE_OPTIONS: `--import ${join(project, 'test/unit/witness.ts')}`,
+      ...env,
+    };
   }
 
   async rfs(...args: readonly string[]): Promise<number> {
-    const env = {
-      ...process.env,
-      AWS_SECRET_ACCESS_KEY: inEnvironment,
-      WITNESS: this.#witness,
-      NODE_OPTIONS: `--import ${join(project, 'test/unit/witness.ts')}`,
-    };
-    const { code, out, error } = await rfs([...args, '--debug'], { env });
+    const { code, out, error } = await rfs([...args, '--debug'], { env: this.#env });
     this.#said.push(`rfs ${args[0]}`, out, error);
     return code;
   }
@@ -104,49 +136,55 @@ describe.each(Object.entries(kinds))('a secret of a %s store', (_, makeStore) =>
   test.each([
     ['typed in a command line', true],
     ['in a file', false],
-  ])('%s shows nowhere', { timeout: 120_000 }, async (_, typed) => {
-    const { root, source, meta, blocks, store: local } = await packedPlace();
-    const witness = join(root, 'witness');
-    await mkdir(witness);
-    const audit = new Audit(witness);
-    const { spec, broken } = await makeStore(blocks);
-    const argumentOf = async (name: string, text: string) => {
-      if (typed) return text;
-      await writeFile(join(root, name), `${text}\n`, { mode: 0o600 });
-      return `@${join(root, name)}`;
-    };
-    const [good, bad] = [await argumentOf('good', spec), await argumentOf('bad', broken)];
-    const isWritable = !spec.startsWith('http');
-    const codeOfWrite = isWritable ? 0 : 1;
-    const [packed, cloned] = [join(root, 'packed.fl'), join(root, 'cloned.fl')];
-
-    expect(await audit.rfs('pack', '-m', packed, '-s', good, source)).toBe(codeOfWrite);
-    const unpack = ['unpack', '-m', meta, '-c', join(root, 'cache')];
-    expect(await audit.rfs(...unpack, '-s', bad, join(root, 'not-unpacked'))).toBe(1);
-    expect(await audit.rfs('clone', '-m', meta, '-s', good, '-o', cloned)).toBe(codeOfWrite);
-    if (typed) {
-      expect(await audit.rfs('pack', '-m', packed, '-s', bad, source)).toBe(1);
-      expect(await audit.rfs('clone', '-m', meta, '-s', `dir://${root}/copy`, '--from', good)).toBe(0);
-      expect(await audit.rfs('clone', '-m', meta, '-s', bad)).toBe(1);
-      expect(await audit.rfs('sync', local, good)).toBe(codeOfWrite);
-      expect(await audit.rfs('sync', bad, local)).toBe(1);
-      expect(await audit.rfs('du', '-s', good, meta)).toBe(0);
-      expect(await audit.rfs('gc', '-s', bad, meta)).toBe(1);
-      expect(await audit.rfs('verify', '-s', good, meta)).toBe(0);
-      expect(await audit.rfs('verify', '-s', bad, meta)).not.toBe(0);
-      expect(await audit.rfs(...unpack, '-s', good, join(root, 'unpacked'))).toBe(0);
-      await run('diff', ['-r', source, join(root, 'unpacked')]);
-    }
-    await mountAndRead(audit, root, meta, good);
-
-    const files = (await readdir(root)).filter((name) => /\.fl$|^log$/.test(name));
-    if (isWritable) expect(files).toEqual(expect.arrayContaining(['packed.fl', 'cloned.fl', 'log']));
-    await audit.expectNoSecret(
-      files.map((name) => join(root, name)),
-      { typed },
-    );
-  });
+  ])('%s shows nowhere', { timeout: 120_000 }, (_, typed) => audited(makeStore, typed));
 });
+
+test.each(Object.entries(otherWays))('a secret %s shows nowhere', { timeout: 120_000 }, (_, makeStore) =>
+  audited(makeStore, false),
+);
+
+async function audited(makeStore: (blocks: string) => Promise<SecretStore>, typed: boolean): Promise<void> {
+  const { root, source, meta, blocks, store: local } = await packedPlace();
+  const witness = join(root, 'witness');
+  await mkdir(witness);
+  const { spec, broken, env } = await makeStore(blocks);
+  const audit = new Audit(witness, env);
+  const argumentOf = async (name: string, text: string) => {
+    if (typed) return text;
+    await writeFile(join(root, name), `${text}\n`, { mode: 0o600 });
+    return `@${join(root, name)}`;
+  };
+  const [good, bad] = [await argumentOf('good', spec), await argumentOf('bad', broken)];
+  const isWritable = !spec.startsWith('http');
+  const codeOfWrite = isWritable ? 0 : 1;
+  const [packed, cloned] = [join(root, 'packed.fl'), join(root, 'cloned.fl')];
+
+  expect(await audit.rfs('pack', '-m', packed, '-s', good, source)).toBe(codeOfWrite);
+  const unpack = ['unpack', '-m', meta, '-c', join(root, 'cache')];
+  expect(await audit.rfs(...unpack, '-s', bad, join(root, 'not-unpacked'))).toBe(1);
+  expect(await audit.rfs('clone', '-m', meta, '-s', good, '-o', cloned)).toBe(codeOfWrite);
+  if (typed) {
+    expect(await audit.rfs('pack', '-m', packed, '-s', bad, source)).toBe(1);
+    expect(await audit.rfs('clone', '-m', meta, '-s', `dir://${root}/copy`, '--from', good)).toBe(0);
+    expect(await audit.rfs('clone', '-m', meta, '-s', bad)).toBe(1);
+    expect(await audit.rfs('sync', local, good)).toBe(codeOfWrite);
+    expect(await audit.rfs('sync', bad, local)).toBe(1);
+    expect(await audit.rfs('du', '-s', good, meta)).toBe(0);
+    expect(await audit.rfs('gc', '-s', bad, meta)).toBe(1);
+    expect(await audit.rfs('verify', '-s', good, meta)).toBe(0);
+    expect(await audit.rfs('verify', '-s', bad, meta)).not.toBe(0);
+    expect(await audit.rfs(...unpack, '-s', good, join(root, 'unpacked'))).toBe(0);
+    await run('diff', ['-r', source, join(root, 'unpacked')]);
+  }
+  await mountAndRead(audit, root, meta, good);
+
+  const files = (await readdir(root)).filter((name) => /\.fl$|^log$/.test(name));
+  if (isWritable) expect(files).toEqual(expect.arrayContaining(['packed.fl', 'cloned.fl', 'log']));
+  await audit.expectNoSecret(
+    files.map((name) => join(root, name)),
+    { typed },
+  );
+}
 
 /** A mount in the background; what everybody sees of the process that serves it belongs to the audit. */
 async function mountAndRead(audit: Audit, root: string, meta: string, store: string): Promise<void> {
@@ -187,7 +225,7 @@ test('every option that takes a store takes @FILE too', async () => {
 test('every kind of store that a secret can be for is audited', () => {
   const audited = Object.keys(kinds).map((kind) => `${kind}:`);
   const withSecrets = Object.keys(storeKinds).filter(
-    (protocol) => protocol !== 'dir:' && protocol !== 'https:',
+    (protocol) => !['dir:', 'https:', 's3s:'].includes(protocol),
   );
   expect(audited.sort()).toEqual(withSecrets.sort());
 });
