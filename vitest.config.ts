@@ -13,6 +13,7 @@ class ByNumber extends BaseSequencer {
 export default defineConfig({
   test: {
     sequence: { sequencer: ByNumber },
+    reporters: ['default', './tools/store-matrix-reporter.ts'],
     projects: [
       {
         test: {

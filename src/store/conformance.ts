@@ -10,6 +10,13 @@ export interface StoreUnderTest {
   readonly seed: Store;
 }
 
+declare module 'vitest' {
+  interface TaskMeta {
+    /** The store said that it cannot do what the case is about, as it should. */
+    cannot?: boolean;
+  }
+}
+
 /** What follows a store's name in the title of its tests; the printed matrix finds them by it (tools/store-matrix.ts). */
 export const titleEnd = ' as a store';
 
@@ -121,18 +128,20 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       for (const [index, { blob }] of asked.entries()) expect(Buffer.compare(got[index]!, blob)).toBe(0);
     });
 
-    test('lists every block once, or says that it cannot', async () => {
+    test('lists every block once, or says that it cannot', async ({ task }) => {
       const { store, seed } = await open();
       const blocks = someBlocks(40);
+      task.meta.cannot = !store.capabilities.list;
       if (store.capabilities.list) expect(await listOf(store)).toEqual([]);
       await putAll(seed, blocks);
       if (store.capabilities.list) expect(await listOf(store)).toEqual(blocks.map(({ id }) => id).sort());
       else await expect(listOf(store)).rejects.toMatchObject({ kind: 'denied' });
     });
 
-    test('deletes a block, also one that is not there, or says that it cannot', async () => {
+    test('deletes a block, also one that is not there, or says that it cannot', async ({ task }) => {
       const { store, seed } = await open();
       await putAll(seed, [small, other]);
+      task.meta.cannot = !store.capabilities.delete;
       if (store.capabilities.delete) {
         await store.delete(small.id);
         await store.delete(small.id);
@@ -142,8 +151,9 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       await expectHolds(store, other);
     });
 
-    test('writes, or says that it cannot', async () => {
+    test('writes, or says that it cannot', async ({ task }) => {
       const { store } = await open();
+      task.meta.cannot = !store.capabilities.write;
       if (store.capabilities.write) {
         await store.put(small.id, small.blob);
         expect(await store.has(small.id)).toBe(true);
@@ -205,11 +215,14 @@ export function describeStore(name: string, open: () => Promise<StoreUnderTest>)
       if (store.capabilities.list) expect(await listOf(store)).toEqual([]);
     });
 
-    test('knows how old its blocks are and spares those that are claimed, or says nothing of ages', async () => {
+    test('knows how old its blocks are and spares those that are claimed, or says nothing of ages', async ({
+      task,
+    }) => {
       const { store, seed } = await open();
       await seed.put(small.id, small.blob);
       expect(await claimBlock(store, small.id)).toBe(true);
       expect(await claimBlock(store, other.id)).toBe(false);
+      task.meta.cannot = store.upkeep === undefined;
       if (store.upkeep === undefined) return;
       const { modified, size } = (await store.upkeep.stat(small.id))!;
       expect(size).toBe(small.blob.length);
