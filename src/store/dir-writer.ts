@@ -23,31 +23,37 @@ export class DirWriter {
   }
 
   /** Returns when the file is durable under its name. A signal stops it until the file gets its name. */
-  async write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+  write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     const temporary = temporaryName(path);
-    try {
-      await writeNew(temporary, bytes);
-      signal?.throwIfAborted();
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw error;
-    }
-    await this.adopt(temporary, path, signal);
+    return this.#place(temporary, path, () => writeNew(temporary, bytes), signal);
   }
 
   /** As `write`, for bytes that are in a file under a temporary name; after an error that file is gone. */
-  async adopt(temporary: string, path: string, signal?: AbortSignal): Promise<void> {
+  adopt(temporary: string, path: string, signal?: AbortSignal): Promise<void> {
+    return this.#place(temporary, path, async () => {}, signal);
+  }
+
+  async #place(
+    temporary: string,
+    path: string,
+    write: () => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     this.#shared ??= this.#libc().then((libc) => libc && new GroupCommit(() => this.#sync(libc)));
     const commit = await this.#shared;
+    const durable = (step: () => Promise<void>, syncAlone: () => Promise<void>) =>
+      commit === undefined ? step().then(syncAlone) : commit.durable(step);
     try {
-      await (commit === undefined ? syncFile(temporary) : commit.durable());
+      await durable(write, () => syncFile(temporary));
       signal?.throwIfAborted();
-      await rename(temporary, path);
+      await durable(
+        () => rename(temporary, path),
+        () => syncDirectory(dirname(path)),
+      );
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
     }
-    await (commit === undefined ? syncDirectory(dirname(path)) : commit.durable());
   }
 
   async #sync(libc: Syncing): Promise<void> {

@@ -32,7 +32,10 @@ export interface FaultRule {
 }
 
 const damages = ['truncate', 'flip', 'wrong'];
-const effects = ['error', 'delay', 'hang', ...damages];
+
+/** The names of all effects. */
+export const faultEffects: readonly string[] = ['error', 'delay', 'hang', ...damages];
+
 const errorKinds: readonly FailureKind[] = [
   'unavailable',
   'timeout',
@@ -58,7 +61,7 @@ export function parseFaultRule(text: string): FaultRule {
   if (effect === undefined)
     throw fail(
       `no effect ${JSON.stringify(effectText)}`,
-      `effects are ${effects.join(', ')}; as in get:error=timeout:0.1 or put:delay=50ms`,
+      `effects are ${faultEffects.join(', ')}; as in get:error=timeout:0.1 or put:delay=50ms`,
     );
   if (damages.includes(effect.name) && operation !== 'get' && operation !== 'put')
     throw fail(`nothing to damage`, `only get and put can have the effect ${effect.name}`);

@@ -16,8 +16,10 @@ import { initramfsName } from '../../src/image/initramfs.ts';
 import { milestones } from '../../src/node/console.ts';
 import { paths } from '../../src/node/paths.ts';
 import { readUnitDirectory } from '../../src/node/unit-directory.ts';
+import { faultEffects, parseFaultRule } from '../../src/store/fault-rules.ts';
 import { storeKinds } from '../../src/store/kinds.ts';
 import { openStore } from '../../src/store/open.ts';
+import { parameterNames, splitAddress } from '../../src/store/parameters.ts';
 import { terminalSvg } from '../../tools/terminal-svg.ts';
 import { commonFlags, type Face, faces, flagsOf, type Leaf, leavesOf } from './commands.ts';
 import {
@@ -245,6 +247,23 @@ describe('the page of the stores', () => {
     const urls = tableNames(read('docs/stores.md'), '| URL | use |');
     for (const url of urls) await openStore(url);
     expect(urls.map((url) => new URL(url).protocol).sort()).toEqual(Object.keys(storeKinds).sort());
+  });
+
+  const text = read('docs/stores.md');
+
+  it('has every parameter that all stores have', () => {
+    const names = tableNames(text, '| parameter | meaning | over a network | `dir` |');
+    expect(names).toEqual(parameterNames);
+  });
+
+  it('has every fault, and faults that are understood', () => {
+    const effects = tableNames(text, '| effect | what happens |');
+    const spelled = effects.map((effect) => effect.replace('TIME', '1s'));
+    expect(spelled.map((effect) => parseFaultRule(`get:${effect}`).effect.name)).toEqual(faultEffects);
+    for (const condition of tableNames(text, '| condition | when |')) parseFaultRule(`get:flip:${condition}`);
+    const urls = found(text, /'(fault\+[^']+)'/g);
+    expect(urls.length).toBeGreaterThan(1);
+    for (const url of urls) splitAddress(url);
   });
 });
 
