@@ -44,6 +44,8 @@ export interface S3Stub {
   readonly port: number;
   /** Objects by key. */
   readonly objects: Map<string, Buffer>;
+  /** When objects were put, by key; the start of the stub for those that are not there. */
+  readonly modified: Map<string, Date>;
   /** `METHOD /path?query` of every request so far. */
   readonly requests: string[];
   readonly connections: () => number;
@@ -56,12 +58,15 @@ export interface S3Stub {
  */
 export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub> {
   const objects = new Map<string, Buffer>();
+  const modified = new Map<string, Date>();
   const requests: string[] = [];
   const sockets = new Set<Socket>();
   let connections = 0;
   const listener: RequestListener = (request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    serve({ request, response, objects, options, nth: requests.length - 1 }).catch(() => response.destroy());
+    serve({ request, response, objects, modified, options, nth: requests.length - 1 }).catch(() =>
+      response.destroy(),
+    );
   };
   const server = options.tls ? createSecureServer(options.tls, listener) : createServer(listener);
   server.on('connection', (socket: Socket) => {
@@ -76,13 +81,14 @@ export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub> 
       server.close(() => resolve());
       for (const socket of sockets) socket.destroy();
     });
-  return { port, objects, requests, connections: () => connections, close };
+  return { port, objects, modified, requests, connections: () => connections, close };
 }
 
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly objects: Map<string, Buffer>;
+  readonly modified: Map<string, Date>;
   readonly options: S3StubOptions;
   readonly nth: number;
 }
@@ -158,7 +164,7 @@ function disturb(response: ServerResponse, fault: Exclude<StubFault, object>): v
 }
 
 function answer(
-  { request, response, objects, options }: Exchange,
+  { request, response, objects, modified, options }: Exchange,
   key: string,
   query: Map<string, string>,
   body: Buffer,
@@ -174,6 +180,9 @@ function answer(
     return void response.writeHead(200).end(listing(objects, query, options));
   }
   if (method === 'PUT') {
+    modified.set(key, new Date());
+    const source = request.headers['x-amz-copy-source'];
+    if (typeof source === 'string') return void copyOntoItself(response, objects, { source, key, options });
     objects.set(key, body);
     return void response.writeHead(200).end();
   }
@@ -185,8 +194,25 @@ function answer(
   if (object === undefined)
     throw options.mayList === false ? new Refuse(403, 'AccessDenied') : new Refuse(404, 'NoSuchKey');
   const part = request.headers.range === 'bytes=0-0' ? object.subarray(0, 1) : object;
-  response.writeHead(part === object ? 200 : 206, { 'content-length': part.length });
+  response.writeHead(part === object ? 200 : 206, {
+    'content-length': part.length,
+    'last-modified': (modified.get(key) ?? started).toUTCString(),
+  });
   response.end(method === 'HEAD' ? undefined : part);
+}
+
+const started = new Date();
+
+/** CopyObject, as far as it is used: a new time for an object. */
+function copyOntoItself(
+  response: ServerResponse,
+  objects: Map<string, Buffer>,
+  { source, key, options }: { source: string; key: string; options: S3StubOptions },
+): void {
+  if (decodeURIComponent(source) !== `/${options.bucket ?? 'blocks'}/${key}`)
+    throw new Refuse(404, 'NoSuchKey');
+  if (!objects.has(key)) throw new Refuse(404, 'NoSuchKey');
+  response.writeHead(200).end('<CopyObjectResult><ETag>"-"</ETag></CopyObjectResult>');
 }
 
 /** ListObjectsV2: its token is the last key of the page before. */

@@ -5,6 +5,7 @@ import { redactedAddress } from './route.ts';
 import { objectUrl, parseS3Address, type S3Address } from './s3-address.ts';
 import { S3Client, type S3ClientOptions } from './s3-client.ts';
 import { mayBeMissing, saysMissing } from './s3-refusal.ts';
+import { S3Upkeep } from './s3-upkeep.ts';
 import { uriEncode } from './sigv4.ts';
 import { type BlockId, isBlockId, type Store } from './store.ts';
 import { missingBlock, requireBlockId } from './store-errors.ts';
@@ -31,6 +32,7 @@ const longestPage = 8 << 20;
 export class S3Store implements Store {
   readonly address: string;
   readonly capabilities = { write: true, list: true, delete: true };
+  readonly upkeep: S3Upkeep;
   readonly #place: S3Address;
   readonly #client: S3Client;
   readonly #pageSize: number | undefined;
@@ -48,6 +50,10 @@ export class S3Store implements Store {
     this.address = redactedAddress(url.href);
     this.#client = new S3Client(this.address, this.#place, options);
     this.#pageSize = options.pageSize;
+    this.upkeep = new S3Upkeep(this.#client, {
+      url: (id) => this.#url(id),
+      copySource: (id) => `/${[this.#place.bucket, ...this.#key(id).split('/')].map(uriEncode).join('/')}`,
+    });
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
@@ -86,6 +92,11 @@ export class S3Store implements Store {
       this.#absent.add(head.refusal.status);
       return false;
     });
+  }
+
+  async claim(id: BlockId, signal?: AbortSignal): Promise<boolean> {
+    requireBlockId(id);
+    return (await this.upkeep.claim(id, signal)) ?? this.has(id, signal);
   }
 
   async put(id: BlockId, blob: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -145,7 +156,11 @@ export class S3Store implements Store {
   }
 
   #url(id: BlockId): URL {
-    return objectUrl(this.#place, this.#place.prefix + id);
+    return objectUrl(this.#place, this.#key(id));
+  }
+
+  #key(id: BlockId): string {
+    return this.#place.prefix + id;
   }
 }
 
