@@ -46,6 +46,19 @@ export function kindOf(url: URL): StoreKind {
   });
 }
 
+/** @throws Failure `config` where the program was built without this kind. */
+export async function openKind(kind: StoreKind, url: URL): Promise<Store> {
+  try {
+    return await kind.open(url);
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new Failure('config', `stores of the kind ${url.protocol}// are not part of this program`, {
+      cause,
+      hint: 'a booted node reads blocks from http:// and https:// only',
+    });
+  }
+}
+
 /** As in rfs the path is taken as the URL has it, so that `%20` stays `%20` (flist format, section 3.2). */
 function directoryOf(url: URL): string {
   if (url.host !== '' || !url.pathname.startsWith('/'))

@@ -1,6 +1,6 @@
 import { Failover, type Replica } from './failover.ts';
 import { FaultStore } from './fault.ts';
-import { kindOf, type StoreKind } from './kinds.ts';
+import { kindOf, openKind, type StoreKind } from './kinds.ts';
 import { LimitedStore } from './limit.ts';
 import { type Meter, MeteredStore } from './meter.ts';
 import { type StoreAddress, type StoreParameters, splitAddress } from './parameters.ts';
@@ -41,7 +41,7 @@ async function openReplica(route: Route, { meter }: OpenOptions): Promise<Replic
   const { retries = 0, heal = false } = parameters;
   return {
     route,
-    store: wrap(await kind.open(url), { kind, ...address, parameters }, meter),
+    store: wrap(await openKind(kind, url), { kind, ...address, parameters }, meter),
     isLocal: !kind.remote,
     ...(retries > 0 && { retries: { attempts: retries + 1 } }),
     heals: heal,

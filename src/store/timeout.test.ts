@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { FaultStore } from './fault.ts';
 import { parseFaultRule } from './fault-rules.ts';
 import { MemoryStore } from './memory.ts';
+import { Meter, MeteredStore } from './meter.ts';
 import { someBlocks, type TestBlock } from './test-blocks.ts';
 import { TestClock } from './test-clock.ts';
 import { TimeoutStore } from './timeout.ts';
@@ -94,4 +95,15 @@ test('a list may take long as a whole, but not between two ids', async () => {
     kind: 'timeout',
     message: expect.stringContaining('list'),
   });
+});
+
+test('a list that nobody reads to its end is ended', async () => {
+  const { inner, clock } = await slow();
+  await inner.put(id, blob);
+  await inner.put(other.id, other.blob);
+  const meter = new Meter(clock);
+  const store = new TimeoutStore(new MeteredStore(inner, meter), { timeout: 1000, clock });
+  for await (const _ of store.list()) break;
+  await clock.advance(0);
+  expect(meter.snapshot().list).toMatchObject({ underway: 0, outcomes: { done: 1 } });
 });

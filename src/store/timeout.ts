@@ -35,6 +35,7 @@ export class TimeoutStore extends Wrapper {
       for (let each = await next(); !each.done; each = await next()) yield each.value;
     } finally {
       stop.abort();
+      iterator.return?.().catch(() => {}); // not waited for: it may hang
     }
   }
 
