@@ -1,0 +1,24 @@
+import { ars, challenges, compressed, configs, cpios, documents, layers, tars } from './archive-targets.ts';
+import { blocks, fuseRequests, sealedBlocks, snappyStreams, zdbReplies } from './block-targets.ts';
+import { dumps, manifestBytes, manifestRows } from './manifest-targets.ts';
+import type { Target } from './target.ts';
+
+/** Everything that is fuzzed. */
+export const targets: readonly Target[] = [
+  manifestBytes,
+  manifestRows,
+  dumps,
+  blocks,
+  sealedBlocks,
+  snappyStreams,
+  tars,
+  cpios,
+  ars,
+  compressed,
+  layers,
+  documents,
+  configs,
+  challenges,
+  zdbReplies,
+  fuseRequests,
+];
