@@ -50,6 +50,19 @@ test('a block is fetched once however many ask for it at the same time', async (
   for (const bytes of all) expect(bytes).toEqual(plain);
 });
 
+test('a block that a flist gives a wrong size is not answered from memory, nor together with the right one', async () => {
+  const { cache } = await emptyCache();
+  const wrong = { ...block, size: 3 };
+  const refuse = () => Promise.reject(new Error('it has another size'));
+  const [right, both] = await Promise.allSettled([
+    cache.get(block, fetching(plain)),
+    cache.get(wrong, refuse),
+  ]);
+  expect([right.status, both.status]).toEqual(['fulfilled', 'rejected']);
+  await expect(cache.get(wrong, refuse)).rejects.toThrow('another size');
+  expect(await cache.get(block, never)).toEqual(plain);
+});
+
 test('a fetched block is on the disk for the next process', async () => {
   const { directory, cache } = await emptyCache();
   await cache.get(block, fetching(plain));

@@ -36,11 +36,13 @@ export class BlockCache {
    */
   get(block: PlainBlock, fetch: () => Promise<Uint8Array>): Promise<Uint8Array> {
     const known = this.#memory.get(block.key);
-    if (known !== undefined) return Promise.resolve(known);
-    const flight = this.#flights.get(block.key);
+    // A flist may give a block a wrong size; then what is here is not what it asks for, and `fetch` will say so.
+    if (known?.length === block.size) return Promise.resolve(known);
+    const name = `${block.key} ${block.size}`;
+    const flight = this.#flights.get(name);
     if (flight !== undefined) return flight;
-    const started = this.#bring(block, fetch).finally(() => this.#flights.delete(block.key));
-    this.#flights.set(block.key, started);
+    const started = this.#bring(block, fetch).finally(() => this.#flights.delete(name));
+    this.#flights.set(name, started);
     return started;
   }
 

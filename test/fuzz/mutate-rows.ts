@@ -51,7 +51,7 @@ export function mutateRows(path: string, random: Random): void {
   const database = new DatabaseSync(path);
   try {
     database.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF');
-    for (let left = 1 + random.small(6); left > 0; left--) {
+    for (let left = 1 + random.below(6); left > 0; left--) {
       try {
         database.exec(statement(random));
       } catch {
