@@ -104,6 +104,8 @@ test('data and holes of a sparse file are found', async () => {
   expect(libc.seekData(handle.fd, (1 << 18) + 4096)).toBeUndefined();
   expect(libc.seekHole(handle.fd, 1 << 19)).toBe(1 << 19);
   await libc.syncFileSystem(handle.fd);
+  libc.dropCached(handle.fd);
+  expect((await handle.read(Buffer.alloc(1), 0, 1, 1 << 18)).buffer.toString()).toBe('x');
 });
 
 test('a call that fails says which, on what, and why', async () => {

@@ -30,6 +30,8 @@ export interface Libc {
   seekData(fd: number, from: number): number | undefined;
   /** The next hole at or after `from`, the end of the file counting as one (SEEK_HOLE); undefined past the end. */
   seekHole(fd: number, from: number): number | undefined;
+  /** Takes a file's clean pages out of the page cache, so that a read comes from the disk (posix_fadvise(2), DONTNEED). */
+  dropCached(fd: number): void;
   /** Brings all that was written to the file system of an open file onto its disk (syncfs(2)). Does not block the thread. */
   syncFileSystem(fd: number): Promise<void>;
 }
@@ -61,6 +63,7 @@ const xattrLimit = 65536;
 
 const atCurrentDirectory = -100;
 const noFollow = 0x100;
+const adviseDontNeed = 4;
 const seekDataFlag = 3;
 const seekHoleFlag = 4;
 
@@ -76,6 +79,7 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
   const mknod = process.func('int mknod(const void *path, uint32_t mode, uint64_t dev)');
   const utimensat = process.func('int utimensat(int dir, const void *path, const void *times, int flags)');
   const lseek = process.func('int64_t lseek(int fd, int64_t offset, int whence)');
+  const fadvise = process.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)');
   const syncfs = process.func('int syncfs(int fd)');
 
   const { errno } = koffi.os;
@@ -123,6 +127,9 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
     },
     seekData: (fd, from) => seek(fd, from, seekDataFlag),
     seekHole: (fd, from) => seek(fd, from, seekHoleFlag),
+    dropCached(fd) {
+      fadvise(fd, 0, 0, adviseDontNeed); // only advice: where it is not taken, the read comes from memory
+    },
     syncFileSystem(fd) {
       return new Promise((resolve, reject) => {
         syncfs.async(fd, (error: unknown, result: number) => {

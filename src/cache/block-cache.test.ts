@@ -109,3 +109,13 @@ test('more blocks than may wait for the disk all get there', async () => {
   const files = new BlockFiles(directory, sha256);
   for (const bytes of contents) expect(files.read(blockOf(bytes))).toEqual(bytes);
 });
+
+test('a block that somebody else fetched is kept, and found without a fetch', async () => {
+  const { cache, directory } = await emptyCache({ memory: 0 });
+  expect(cache.peek(block)).toBeUndefined();
+  await cache.keep(block, plain);
+  await cache.flush();
+  expect(cache.peek(block)).toEqual(plain);
+  const another = new BlockCache(new BlockFiles(directory, sha256), { warn: () => {} });
+  expect(another.peek({ ...block, key: sha256('of other bytes') })).toBeUndefined();
+});

@@ -46,6 +46,16 @@ export class BlockCache {
     return started;
   }
 
+  /** The plain bytes of a block that is here; undefined when it has to be fetched. Blocks the thread for a read from the disk. */
+  peek(block: PlainBlock): Uint8Array | undefined {
+    return this.#memory.get(block.key) ?? this.#files.read(block);
+  }
+
+  /** Takes a block that somebody else fetched and checked. Waits only when too many are on their way to the disk. */
+  async keep(block: PlainBlock, plain: Uint8Array): Promise<void> {
+    await this.#keep(block, plain);
+  }
+
   /** Waits until every block that was fetched is on the disk, or has failed to get there. */
   async flush(): Promise<void> {
     await Promise.all(this.#writes);

@@ -1,6 +1,7 @@
 import { decodeName } from '../base/names.ts';
-import type { BlockRef } from './block-codec.ts';
-import type { Inode } from './inode.ts';
+import type { EntryKind, Metadata } from '../tree/tree.ts';
+import { type BlockRef, blockSize } from './block-codec.ts';
+import { type Inode, kindOfMode } from './inode.ts';
 
 /**
  * The inodes of a manifest as columns in shared memory, so that threads read them without a copy: about 100 bytes and the
@@ -63,6 +64,13 @@ export function targetBytes({ text, textStart }: ManifestColumns, row: number): 
   return text.subarray(textStart[2 * row + 1], textStart[2 * row + 2]);
 }
 
+/** The path of a row as a `Tree` has it: `''` for the root. */
+export function pathAt(columns: ManifestColumns, row: number): string {
+  const names: string[] = [];
+  for (let at = row; at !== 0; at = columns.parent[at]!) names.push(decodeName(nameBytes(columns, at)));
+  return names.reverse().join('/');
+}
+
 /** Orders the names of two rows by their bytes. */
 export function compareNames(
   { text, textStart }: Pick<ManifestColumns, 'text' | 'textStart'>,
@@ -119,6 +127,41 @@ export function blockAt({ blockRefs }: ManifestColumns, place: number): BlockRef
 export function blocksAt(columns: ManifestColumns, row: number): BlockRef[] {
   const first = columns.blockStart[row]!;
   return Array.from({ length: columns.blockStart[row + 1]! - first }, (_, i) => blockAt(columns, first + i));
+}
+
+export function blockCountAt({ blockStart }: ManifestColumns, row: number): number {
+  return blockStart[row + 1]! - blockStart[row]!;
+}
+
+/** The plain bytes of a block of a file, counted from 0. */
+export function plainSizeAt({ size }: ManifestColumns, row: number, index: number): number {
+  return Math.min(blockSize, size[row]! - index * blockSize);
+}
+
+/** The key of 512 KiB of zeros (flist format, section 2.2). */
+const zeroKey = Buffer.from('0a93174557b2e0668f2531531415142280358ee32605d059dab1ce8ebbb1cc01', 'hex');
+
+/** Whether a block of a file is 512 KiB of zeros, which need not be fetched to be known. */
+export function isZeroBlock(columns: ManifestColumns, row: number, index: number): boolean {
+  const key = (columns.blockStart[row]! + index) * blockRefSize + 32;
+  return (
+    plainSizeAt(columns, row, index) === blockSize && zeroKey.compare(columns.blockRefs, key, key + 32) === 0
+  );
+}
+
+/** The metadata of a row as a tree has them. */
+export function metadataAt(columns: ManifestColumns, row: number): Metadata & { readonly kind: EntryKind } {
+  const mtimeNs = columns.mtimeNs[row];
+  const xattrs = xattrsAt(columns, row);
+  return {
+    kind: kindOfMode(columns.mode[row]!)!,
+    mode: columns.mode[row]! & 0o7777,
+    uid: columns.uid[row]!,
+    gid: columns.gid[row]!,
+    mtime: columns.mtime[row]!,
+    ...(mtimeNs && { mtimeNs }),
+    ...(xattrs.size > 0 && { xattrs }),
+  };
 }
 
 /** A row as an inode. */

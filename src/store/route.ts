@@ -34,7 +34,7 @@ export function parseStoreUrl(text: string): URL {
 }
 
 /** Whether the route covers a block. */
-export function covers(route: Route, id: string): boolean {
+export function covers(route: Omit<Route, 'url'>, id: string): boolean {
   const first = Number.parseInt(id.slice(0, 2), 16);
   return first >= route.start && first <= route.end;
 }

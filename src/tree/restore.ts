@@ -83,7 +83,7 @@ export class Restorer {
   finish(place: Place, entry: Metadata & { readonly kind: EntryKind }, file?: number): void {
     if (this.#owners) lchownSync(place, entry.uid, entry.gid);
     if (entry.xattrs !== undefined) this.#setXattrs(place, entry.xattrs);
-    this.#setTime(place, entry);
+    this.setTime(place, entry);
     if (file !== undefined) fchmodSync(file, this.#allowedMode(entry, file));
     else if (entry.kind !== 'symlink') chmodItself(place, entry.mode);
   }
@@ -101,7 +101,8 @@ export class Restorer {
     }
   }
 
-  #setTime(place: Place, { mtime, mtimeNs = 0 }: Metadata): void {
+  /** Sets both times to the modification time. */
+  setTime(place: Place, { mtime, mtimeNs = 0 }: Metadata): void {
     const time = { seconds: mtime, nanoseconds: mtimeNs };
     if (this.#libc !== undefined) this.#libc.setTimes(place, time, time);
     else {

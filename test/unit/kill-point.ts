@@ -11,16 +11,26 @@ import { isMainThread } from 'node:worker_threads';
 const below = process.env['KILL_BELOW']!;
 const killAt = Number(process.env['KILL_AT'] ?? 0);
 const countFile = process.env['KILL_COUNT'];
-const { appendFileSync, writeSync } = fs;
+const { appendFileSync, readlinkSync, writeSync } = fs;
 let steps = 0;
 
 type Method = (this: unknown, ...args: never[]) => unknown;
 type Methods = Record<string, Method>;
 
 const isWatched = (path: unknown) => {
-  const text = path instanceof Uint8Array ? Buffer.from(path).toString() : `${path}`;
+  const given = path instanceof Uint8Array ? Buffer.from(path).toString() : `${path}`;
+  const text = given.replace(/^\/proc\/self\/fd\/\d+/, pathOfDescriptor);
   return text === below || text.startsWith(below);
 };
+
+/** What is reached by the descriptor of a directory has the path of that directory. */
+function pathOfDescriptor(descriptor: string): string {
+  try {
+    return readlinkSync(descriptor);
+  } catch {
+    return descriptor;
+  }
+}
 
 function step(beforeDeath: () => void = () => {}): void {
   if (++steps !== killAt) return;

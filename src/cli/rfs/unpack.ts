@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
+import { formatProgress } from '../../base/progress.ts';
 import { formatBytes } from '../../base/units.ts';
 import { BlockCache } from '../../cache/block-cache.ts';
 import { BlockFiles } from '../../cache/block-files.ts';
 import { blockKey, initBlockCodec } from '../../flist/block-codec.ts';
 import { readManifest } from '../../flist/manifest.ts';
-import { type BlockReader, storeReader } from '../../flist/manifest-tree.ts';
-import { unpackManifest } from '../../flist/unpack.ts';
+import type { UnpackBlocks } from '../../flist/unpack/crew.ts';
+import { RemoteBlocks } from '../../flist/unpack/remote-blocks.ts';
+import { type UnpackSummary, unpackManifest } from '../../flist/unpack/unpack.ts';
+import { localDirectories } from '../../store/local.ts';
 import { openRoutes } from '../../store/open.ts';
-import { parseRoute } from '../../store/route.ts';
+import { parseRoute, type Route } from '../../store/route.ts';
+import { describeLoss } from '../../tree/restore.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
 import { stores } from './options.ts';
 
@@ -16,12 +20,16 @@ interface UnpackOptions extends CommonOptions {
   readonly cache: string;
   readonly preserveOwnership?: boolean;
   readonly store?: readonly string[];
+  readonly verify?: boolean;
   readonly json?: boolean;
 }
 
+/** The others are only counted: there may be a million. */
+const mostLossesShown = 20;
+
 export default function define(command: Command): void {
   command
-    .argument('<target>', 'a new or an empty directory')
+    .argument('<target>', 'a new or an empty directory, or one in which unpacking this flist was interrupted')
     .requiredOption('-m, --meta <file>', 'the flist')
     .option(
       '-c, --cache <directory>',
@@ -34,25 +42,53 @@ export default function define(command: Command): void {
       'read from here in place of the stores that the flist names (repeatable)',
       stores,
     )
+    .option('--verify', 'read every file back from the disk, and write again what is wrong')
     .option('--json', 'print the outcome as JSON')
     .action(async (target: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<UnpackOptions>();
-      const reporter = reporterOf(options);
-      const manifest = await readManifest(options.meta);
-      const store = await openRoutes(options.store?.map(parseRoute) ?? manifest.routes, {
-        note: reporter.line,
-      });
-      const cache = await openCache(options.cache, reporter.line);
-      const summary = await unpackManifest(manifest, {
-        directory: target,
-        readBlock: cachedReader(cache, storeReader(store)),
-        preserveOwnership: options.preserveOwnership ?? false,
-      });
-      await cache.flush();
-      for (const { path, kind } of summary.skipped) reporter.line(`skipped ${path}: cannot make a ${kind}`);
+      const warm = command.getOptionValueSource('cache') === 'cli';
+      const summary = await unpack(target, options, warm);
       if (options.json) printJson(summary);
-      else console.log(`${target}: ${summary.files} files, ${formatBytes(summary.bytes)}`);
+      else console.log(formatSummary(target, summary));
     });
+}
+
+/** @param warm whether the cache was asked for, and is not only there for what is far away. */
+async function unpack(target: string, options: UnpackOptions, warm: boolean): Promise<UnpackSummary> {
+  const manifest = await readManifest(options.meta);
+  const reporter = reporterOf(options);
+  const cache = await openCache(options.cache, reporter.line);
+  const start = performance.now();
+  let losses = 0;
+  try {
+    return await unpackManifest(manifest, {
+      directory: target,
+      blocks: await openBlocks(options.store?.map(parseRoute) ?? manifest.routes, cache, warm, reporter.line),
+      preserveOwnership: options.preserveOwnership ?? false,
+      verify: options.verify ?? false,
+      onProgress: ({ doing, blocks: done, totalBlocks: total, bytes }) => {
+        const milliseconds = performance.now() - start;
+        reporter.status(`${doing}: ${formatProgress('blocks', { done, total, bytes, milliseconds })}`);
+      },
+      onLoss: (path, loss) => {
+        if (++losses <= mostLossesShown) reporter.line(describeLoss(path, loss));
+      },
+    });
+  } finally {
+    if (losses > mostLossesShown) reporter.line(`and ${losses - mostLossesShown} more`);
+    await cache.flush();
+  }
+}
+
+/** What lies in a local directory is read there, and need not be kept in another, unless that is what the user wants. */
+async function openBlocks(
+  routes: readonly Route[],
+  cache: BlockCache,
+  warm: boolean,
+  note: (line: string) => void,
+): Promise<UnpackBlocks> {
+  const directories = warm ? undefined : localDirectories(routes);
+  return directories ?? new RemoteBlocks(await openRoutes(routes, { note }), cache);
 }
 
 async function openCache(directory: string, warn: (line: string) => void): Promise<BlockCache> {
@@ -60,6 +96,10 @@ async function openCache(directory: string, warn: (line: string) => void): Promi
   return new BlockCache(new BlockFiles(directory, blockKey), { warn });
 }
 
-function cachedReader(cache: BlockCache, read: BlockReader): BlockReader {
-  return (ref, size) => cache.get({ ...ref, size }, () => read(ref, size));
+function formatSummary(target: string, { files, bytes, kept, lost }: UnpackSummary): string {
+  const losses = Object.values(lost).reduce((sum, count) => sum + count, 0);
+  const parts = [`${files} files, ${formatBytes(bytes)}`];
+  if (kept > 0) parts.push(`${kept} were there already`);
+  if (losses > 0) parts.push(`${losses} things could not be kept`);
+  return `${target}: ${parts.join('; ')}`;
 }
