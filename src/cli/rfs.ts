@@ -14,6 +14,10 @@ await runFace({
     mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
     pack: { summary: 'pack a directory into a flist and a store', load: () => import('./rfs/pack.ts') },
     unpack: { summary: 'write the files of a flist into a directory', load: () => import('./rfs/unpack.ts') },
+    docker: {
+      summary: 'make a flist of a container image',
+      load: () => import('./rfs/docker.ts'),
+    },
     clone: { summary: 'copy the blocks of a flist to other stores', load: () => import('./rfs/clone.ts') },
     sync: {
       summary: 'copy the blocks that one store has and another has not',

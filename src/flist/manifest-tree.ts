@@ -25,15 +25,22 @@ export function storeReader(store: Store): BlockReader {
  * fails says which file it was for.
  */
 export function treeOfManifest(manifest: Manifest, readBlock: BlockReader): Tree {
+  const tree = Tree.from(manifestEntries(manifest, readBlock));
+  return manifest.columns.link.length > 0 ? nameHardLinks(tree) : tree;
+}
+
+/** The entries of `treeOfManifest` one by one, depth first. A hard-link group is called by the inode number of its first name. */
+export function* manifestEntries(
+  manifest: Manifest,
+  readBlock: BlockReader,
+): Generator<readonly [path: string, entry: Entry]> {
   const { ino, link } = manifest.columns;
   const firstNames = new Set(Array.from(link, (row) => (row === 0 ? 0 : ino[row]!)));
-  const entries: [string, Entry][] = [];
   for (const { path, inode } of walkManifest(manifest)) {
     const group = inode.link ?? (firstNames.has(inode.ino) ? inode.ino : undefined);
     const content = blockContent(path, inode.size, manifest.blocksOf(inode.ino), readBlock);
-    entries.push([path, entryOf(inode, content, group)]);
+    yield [path, entryOf(inode, content, group)];
   }
-  return link.length > 0 ? nameHardLinks(Tree.from(entries)) : Tree.from(entries);
 }
 
 function entryOf(inode: Inode, content: Content, group: number | undefined): Entry {

@@ -217,6 +217,8 @@ class Registry implements ImageSource {
     const why = await refusalOf(answer);
     const { status } = answer;
     const said = `answers ${status}${why === '' ? '' : ` (${why})`}`;
+    if (status === 401 && this.#auth.header !== undefined)
+      return this.#auth.denied(`does not accept the credentials: it ${said}`);
     if (status === 401 || status === 403) return this.#auth.denied(said);
     const host = this.#base.host;
     if (status === 404)
