@@ -10,7 +10,7 @@ const floors: readonly (readonly string[])[] = [
   ['mount', 'image'],
   ['publish', 'boot', 'media', 'node'],
   ['build', 'hub'],
-  ['cli'],
+  ['cli', 'library'],
 ];
 
 /** Imports within one floor that the design names; each must stay free of cycles. */

@@ -176,7 +176,7 @@ async function trialOf(operation: Operation, lane: Lane): Promise<Trial> {
   const count = `${lane.root}.count`;
   await rm(count, { force: true });
   await rfs(operation.arguments(lane), { KILL_COUNT: count, KILL_BELOW: operation.below(lane) });
-  const steps = Number(/^main (\d+)$/m.exec(await readFile(count, 'utf8'))![1]);
+  const steps = Number(await readFile(count, 'utf8'));
   const flists = new Map<string, string[]>();
   for (const [name, digest] of [...flistsBefore, ...(await flistsIn(lane.root))])
     flists.set(name, [...(flists.get(name) ?? []), digest]);

@@ -6,13 +6,14 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { DatabaseSync } from 'node:sqlite';
-import { isMainThread } from 'node:worker_threads';
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 
 const below = process.env['KILL_BELOW']!;
 const killAt = Number(process.env['KILL_AT'] ?? 0);
 const countFile = process.env['KILL_COUNT'];
 const { appendFileSync, readlinkSync, writeSync } = fs;
-let steps = 0;
+/** One count for all threads of the process. */
+const steps = sharedCount();
 
 type Method = (this: unknown, ...args: never[]) => unknown;
 type Methods = Record<string, Method>;
@@ -22,6 +23,12 @@ const isWatched = (path: unknown) => {
   const text = given.replace(/^\/proc\/self\/fd\/\d+/, pathOfDescriptor);
   return text === below || text.startsWith(below);
 };
+
+function sharedCount(): Int32Array {
+  const name = 'zosbuilder kill point';
+  if (isMainThread) setEnvironmentData(name, new SharedArrayBuffer(4) as never);
+  return new Int32Array(getEnvironmentData(name) as unknown as SharedArrayBuffer);
+}
 
 /** What is reached by the descriptor of a directory has the path of that directory. */
 function pathOfDescriptor(descriptor: string): string {
@@ -33,7 +40,7 @@ function pathOfDescriptor(descriptor: string): string {
 }
 
 function step(beforeDeath: () => void = () => {}): void {
-  if (++steps !== killAt) return;
+  if (Atomics.add(steps, 0, 1) + 1 !== killAt) return;
   beforeDeath();
   process.kill(process.pid, 'SIGKILL');
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); // no instruction more, whenever the signal comes
@@ -214,5 +221,5 @@ watchSynchronous();
 watchSqlite();
 await watchLibc();
 syncBuiltinESMExports();
-if (countFile !== undefined)
-  process.on('exit', () => appendFileSync(countFile, `${isMainThread ? 'main' : 'worker'} ${steps}\n`));
+if (countFile !== undefined && isMainThread)
+  process.on('exit', () => appendFileSync(countFile, `${steps[0]}\n`));

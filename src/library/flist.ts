@@ -1,0 +1,36 @@
+/** `zosbuilder/flist`: pack, read, mount, unpack, move and check flists. */
+export { Failure, type FailureKind } from '../base/errors.ts';
+export {
+  type BlockRef,
+  blockKey,
+  blockSize,
+  decodeBlock,
+  encodeBlock,
+  initBlockCodec,
+} from '../flist/block-codec.ts';
+export { type CloneOptions, type CloneSummary, cloneBlocks } from '../flist/clone.ts';
+export { collectGarbage, type GarbageCounts, type GarbageOptions } from '../flist/collect-garbage.ts';
+export { blocksToFetch, diffEntries, diffSettings, type EntryChange } from '../flist/diff.ts';
+export { dumpLines } from '../flist/dump.ts';
+export { writeDump } from '../flist/from-dump.ts';
+export { type Inode, kindOfMode } from '../flist/inode.ts';
+export {
+  Manifest,
+  type ManifestRows,
+  type ManifestSettings,
+  manifestOf,
+  readManifest,
+  writeManifest,
+} from '../flist/manifest.ts';
+export { type BlockReader, storeReader, treeOfManifest } from '../flist/manifest-tree.ts';
+export { ManifestWriter } from '../flist/manifest-writer.ts';
+export { type MarkedBlocks, markBlocks } from '../flist/mark-blocks.ts';
+export { type PackOptions, type PackSummary, packTree } from '../flist/pack.ts';
+export { type SyncOptions, type SyncSummary, syncStores } from '../flist/sync-stores.ts';
+export type { UnpackBlocks } from '../flist/unpack/crew.ts';
+export { RemoteBlocks } from '../flist/unpack/remote-blocks.ts';
+export { type UnpackOptions, type UnpackSummary, unpackManifest } from '../flist/unpack/unpack.ts';
+export { type ManifestUsage, measureUsage, type Usage } from '../flist/usage.ts';
+export { type Verification, type VerifyOptions, verifyBlocks } from '../flist/verify.ts';
+export { type PlacedInode, walkManifest } from '../flist/walk.ts';
+export { type MountedFlist, type MountFlistOptions, mountFlist } from '../mount/mount-flist.ts';

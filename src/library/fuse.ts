@@ -1,0 +1,8 @@
+/** `zosbuilder/fuse`: a read-only file system in plain Node, without a native addon. */
+export { openDevice, sendReply } from '../fuse/device.ts';
+export { FuseError, type FuseErrorKind } from '../fuse/fuse-error.ts';
+export { type MountOptions, mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
+export { findMount, type MountEntry } from '../fuse/mount-table.ts';
+export { type Errno, rootNode } from '../fuse/protocol.ts';
+export { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
+export { type Filesystem, later, type SessionOptions, serve } from '../fuse/session.ts';

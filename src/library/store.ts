@@ -1,0 +1,22 @@
+/** `zosbuilder/store`: where blocks live, and stores around stores. */
+export { Failure, type FailureKind } from '../base/errors.ts';
+export { DirStore } from '../store/dir.ts';
+export { Failover, type FailoverOptions, type Replica } from '../store/failover.ts';
+export { FaultStore } from '../store/fault.ts';
+export { HttpStore } from '../store/http.ts';
+export { LimitedStore, type LimitOptions } from '../store/limit.ts';
+export { type LocalDirectory, localDirectories } from '../store/local.ts';
+export { MemoryStore } from '../store/memory.ts';
+export { Meter, MeteredStore, type StoreFigures } from '../store/meter.ts';
+export { type OpenOptions, openRoutes, openStore } from '../store/open.ts';
+export { type RetryOptions, RetryStore } from '../store/retry.ts';
+export { parseRoute, type Route, routeUrl } from '../store/route.ts';
+export { type S3Options, S3Store } from '../store/s3.ts';
+export { SingleFlightStore } from '../store/single-flight.ts';
+export { storeSpecs } from '../store/spec-file.ts';
+export { type BlockId, isBlockId, type Store } from '../store/store.ts';
+export { TimeoutStore } from '../store/timeout.ts';
+export { type BlockStat, type BlockUpkeep, claimBlock } from '../store/upkeep.ts';
+export { VerifiedStore, verifyId } from '../store/verify.ts';
+export { Wrapper } from '../store/wrapper.ts';
+export { type ZdbOptions, ZdbStore } from '../store/zdb.ts';
