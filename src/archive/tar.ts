@@ -27,7 +27,7 @@ const checksumField = { start: 148, end: 156 };
  * @throws Failure `corrupt` when the checksum or a number is wrong.
  */
 export function decodeTarHeader(block: Uint8Array): TarHeader | undefined {
-  if (block.every((byte) => byte === 0)) return undefined;
+  if (block[0] === 0 && block.every((byte) => byte === 0)) return undefined;
   if (number(block, checksumField.start, 8) !== checksum(block))
     throw new Failure('corrupt', 'wrong checksum of a tar header');
   const magic = latin1(block.subarray(257, 263));
@@ -152,9 +152,14 @@ function natural(block: Uint8Array, start: number, length: number): number {
   return value;
 }
 
+/** Digits with spaces before and spaces or NULs after them; NaN for anything else. */
 function octal(field: Uint8Array): number {
-  const digits = /^ *([0-7]*)[ \0]*$/.exec(latin1(field))?.[1];
-  return digits === undefined ? Number.NaN : Number.parseInt(digits || '0', 8);
+  let at = 0;
+  while (field[at] === 0x20) at++;
+  let value = 0;
+  for (; at < field.length && (field[at]! & 0xf8) === 0x30; at++) value = value * 8 + (field[at]! & 7);
+  for (; at < field.length; at++) if (field[at] !== 0x20 && field[at] !== 0) return Number.NaN;
+  return value;
 }
 
 /** Two's complement, big-endian, below a first bit that marks the form (GNU tar manual, "Extensions"). */

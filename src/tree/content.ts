@@ -101,38 +101,38 @@ export class FoundContent implements Content {
 }
 
 /**
- * A content that lies in an open file from `offset` on. A class, because an archive has a million of them.
+ * A content that lies in an open file from `offset` on.
  * @throws Failure `corrupt` on reading when the file ends before.
  */
 export class SliceContent implements Content {
   readonly size: number;
-  readonly #file: OpenFile;
-  readonly #offset: number;
+  readonly source: OpenFile;
+  readonly offset: number;
 
-  constructor(file: OpenFile, offset: number, size: number) {
-    this.#file = file;
-    this.#offset = offset;
+  constructor(source: OpenFile, offset: number, size: number) {
+    this.source = source;
+    this.offset = offset;
     this.size = size;
   }
 
   get slice(): { file: string; offset: number } {
-    return { file: this.#file.path, offset: this.#offset };
+    return { file: this.source.path, offset: this.offset };
   }
 
   /** The content of `size` bytes that begins at `offset` of this one. */
   part(offset: number, size: number): SliceContent {
     if (offset + size > this.size) throw new RangeError(`${this.size} bytes have no ${size} at ${offset}`);
-    return new SliceContent(this.#file, this.#offset + offset, size);
+    return new SliceContent(this.source, this.offset + offset, size);
   }
 
   async read(): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafeSlow(this.size);
-    await readFully(this.#file, bytes, this.#offset);
+    await readFully(this.source, bytes, this.offset);
     return bytes;
   }
 
   chunks(): AsyncIterable<Uint8Array> {
-    return new FileRange(this.#file, this.#offset, this.#offset + this.size);
+    return new FileRange(this.source, this.offset, this.offset + this.size);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Failure } from '../base/errors.ts';
 import { compareBytes } from '../base/names.ts';
+import { EntryTable } from './entry-table.ts';
 import { type DirectoryEntry, type Entry, treePath } from './tree.ts';
 
 class Directory {
@@ -11,15 +12,14 @@ class Directory {
   }
 }
 
-type Leaf = Exclude<Entry, DirectoryEntry>;
-/** Leaves stand in their directories as they are, because there may be a million of them. */
-type Node = Directory | Leaf;
+/** What is no directory is the number of an entry. Several names of one number are hard links. */
+type Node = Directory | number;
 
 /** Limits of Linux (limits.h: PATH_MAX with its NUL, NAME_MAX; path_resolution(7): links). */
 const longestPath = 4095;
 const longestName = 255;
 const mostLinks = 40;
-/** More entries than any root file system has; each takes some 250 bytes of memory. */
+/** More entries than any root file system has; each takes some 150 bytes of memory. */
 const mostEntries = 4_000_000;
 const defaultDirectory: DirectoryEntry = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 };
 
@@ -33,9 +33,13 @@ const defaultDirectory: DirectoryEntry = { kind: 'directory', mode: 0o755, uid: 
  */
 export class TreeBuilder implements Iterable<readonly [path: string, entry: Entry]> {
   readonly #root = new Directory(defaultDirectory);
+  readonly #leaves = new EntryTable();
+  /** The numbers of files that were given more than one name. */
+  readonly #linked = new Set<number>();
+  #hasGroups = false;
   #added = 0;
-  #groups = 0;
-  #hasLinks = false;
+  /** The directory that the last entry went into: mostly the next one goes there too. */
+  #last: { readonly path: string; readonly directory: Directory } | undefined;
 
   /** @throws Failure `conflict` when a parent is not a directory, or for a root that is none. */
   put(name: string, entry: Entry): void {
@@ -46,11 +50,12 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
       this.#root.entry = entry;
       return;
     }
-    const { parent, base } = place(path);
-    const siblings = this.#directory(parent, 'make')!.children;
+    this.#hasGroups ||= entry.kind === 'file' && entry.hardLink !== undefined;
+    const { siblings, base } = this.#place(path);
     const present = siblings.get(base);
     if (present instanceof Directory && entry.kind === 'directory') present.entry = entry;
-    else siblings.set(base, this.#newNode(entry));
+    else
+      this.#set(siblings, base, entry.kind === 'directory' ? new Directory(entry) : this.#leaves.add(entry));
   }
 
   /**
@@ -58,38 +63,33 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
    * @throws Failure `corrupt` when there is no such entry, or it is a directory.
    */
   link(name: string, target: string): void {
-    const { parent, base } = place(treePath(target));
-    const siblings = this.#directory(parent, 'find')?.children;
-    let node = siblings?.get(base);
+    const node = this.#find(treePath(target));
     if (node === undefined || node instanceof Directory)
       throw new Failure('corrupt', `${name} is a hard link to ${target}, which is no earlier file`);
-    if (node.kind === 'file' && node.hardLink === undefined) {
-      node = { ...node, hardLink: `/${this.#groups++}` }; // no path, so no group of an entry that is put in
-      siblings!.set(base, node);
-    }
-    this.put(name, node); // a tree has no links between other kinds
+    if (this.#leaves.kindOf(node) === 'file') this.#linked.add(node); // a tree has no links between other kinds
+    const { siblings, base } = this.#place(treePath(name));
+    this.#set(siblings, base, node);
   }
 
   /** Takes an entry out with everything below it; fine when there is none. The root stays. */
   remove(name: string): void {
     const path = treePath(name);
     if (path === '') return;
-    const { parent, base } = place(path);
+    const { parent, base } = split(path);
     this.#directory(parent, 'find')?.children.delete(base);
+    this.#last = undefined;
   }
 
   /** Takes everything out of a directory; fine when there is none. */
   clear(name: string): void {
     this.#directory(treePath(name), 'find')?.children.clear();
+    this.#last = undefined;
   }
 
   /** The entry of this very path; symbolic links are followed only on the way to it. */
   get(name: string): Entry | undefined {
-    const path = treePath(name);
-    if (path === '') return this.#root.entry;
-    const { parent, base } = place(path);
-    const node = this.#directory(parent, 'find')?.children.get(base);
-    return node instanceof Directory ? node.entry : node;
+    const node = this.#find(treePath(name));
+    return typeof node === 'number' ? this.#leaves.get(node) : node?.entry;
   }
 
   /**
@@ -97,38 +97,65 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
    * groups are called by the first of their names; a group of one name is none.
    */
   *[Symbol.iterator](): Iterator<readonly [string, Entry]> {
-    const groups = this.#hasLinks ? this.#linkNames() : undefined;
-    for (const [path, entry] of this.#entries()) {
-      if (entry.kind !== 'file' || entry.hardLink === undefined) yield [path, entry];
-      else yield [path, namedGroup(entry, groups!.get(entry.hardLink)!)];
+    const groups = this.#linkNames();
+    for (const [path, node] of this.#nodes()) {
+      if (node instanceof Directory) yield [path, node.entry];
+      else yield [path, namedGroup(this.#leaves.get(node), groups.get(this.#groupOf(node)))];
     }
   }
 
   /** The first names of each hard-link group, two at most. */
-  #linkNames(): Map<string, string[]> {
-    const groups = new Map<string, string[]>();
-    for (const [path, entry] of this.#entries()) {
-      if (entry.kind !== 'file' || entry.hardLink === undefined) continue;
-      const names = groups.get(entry.hardLink);
-      if (names === undefined) groups.set(entry.hardLink, [path]);
+  #linkNames(): Map<number | string | undefined, string[]> {
+    const groups = new Map<number | string | undefined, string[]>();
+    if (!this.#hasGroups && this.#linked.size === 0) return groups;
+    for (const [path, node] of this.#nodes()) {
+      const group = node instanceof Directory ? undefined : this.#groupOf(node);
+      if (group === undefined) continue;
+      const names = groups.get(group);
+      if (names === undefined) groups.set(group, [path]);
       else if (names.length === 1) names.push(path);
     }
     return groups;
   }
 
+  /** The hard-link group of a leaf: that with which it came, or its own number when it was linked here. */
+  #groupOf(leaf: number): number | string | undefined {
+    return this.#leaves.hardLinkOf(leaf) ?? (this.#linked.has(leaf) ? leaf : undefined);
+  }
+
   /** Without recursion: a tree may be two thousand directories deep. */
-  *#entries(): Iterable<readonly [string, Entry]> {
+  *#nodes(): Iterable<readonly [string, Node]> {
     const pending: [string, Node][] = [['', this.#root]];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      yield next;
       const [path, node] = next;
-      if (!(node instanceof Directory)) {
-        yield [path, node];
-        continue;
-      }
-      yield [path, node.entry];
+      if (!(node instanceof Directory)) continue;
       for (const name of [...node.children.keys()].sort(compareBytes).reverse())
         pending.push([path === '' ? name : `${path}/${name}`, node.children.get(name)!]);
     }
+  }
+
+  #find(path: string): Node | undefined {
+    if (path === '') return this.#root;
+    const { parent, base } = split(path);
+    return this.#directory(parent, 'find')?.children.get(base);
+  }
+
+  /** Where an entry goes: its directory is made when it is missing. */
+  #place(path: string): { siblings: Map<string, Node>; base: string } {
+    const { parent, base } = split(path);
+    const directory = this.#last?.path === parent ? this.#last.directory : this.#directory(parent, 'make')!;
+    this.#last = { path: parent, directory };
+    return { siblings: directory.children, base };
+  }
+
+  #set(siblings: Map<string, Node>, name: string, node: Node): void {
+    if (++this.#added > mostEntries)
+      throw new Failure('hostile', `there are more than ${mostEntries} entries`, {
+        hint: 'no root file system has so many; look where this comes from',
+      });
+    if (siblings.has(name)) this.#last = undefined; // what is replaced may have led there
+    siblings.set(name, node);
   }
 
   /** The directory of a path, all symbolic links followed; what is missing is made, or there is none. */
@@ -144,20 +171,23 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
       }
       const { directory, length } = way.at(-1)!;
       const child = directory.children.get(name) ?? (missing === 'make' && this.#missing(directory, name));
-      if (!child) return undefined;
+      if (child === undefined || child === false) return undefined;
       if (child instanceof Directory) {
         const longer = length + Buffer.byteLength(name) + 1;
         if (longer > longestPath) throw tooLong(path);
         way.push({ directory: child, length: longer });
-      } else if (child.kind === 'symlink') {
+        continue;
+      }
+      const leaf = this.#leaves.get(child);
+      if (leaf.kind === 'symlink') {
         if (++links > mostLinks)
           throw new Failure('hostile', `${shown(path)} leads through more than ${mostLinks} symbolic links`);
-        if (child.target.startsWith('/')) way.length = 1;
-        pending.push(...child.target.split('/').reverse());
+        if (leaf.target.startsWith('/')) way.length = 1;
+        pending.push(...leaf.target.split('/').reverse());
       } else if (missing === 'find') {
         return undefined;
       } else {
-        const why = `${name} is a ${child.kind}, not a directory`;
+        const why = `${name} is a ${leaf.kind}, not a directory`;
         throw new Failure('conflict', `there cannot be entries below ${shown(path)}: ${why}`);
       }
     }
@@ -166,23 +196,14 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
 
   #missing(parent: Directory, name: string): Node {
     if (Buffer.byteLength(name) > longestName) throw tooLong(name);
-    const made = this.#newNode({ ...defaultDirectory, mtime: this.#root.entry.mtime });
-    parent.children.set(own(name), made);
+    const made = new Directory({ ...defaultDirectory, mtime: this.#root.entry.mtime });
+    this.#set(parent.children, own(name), made);
     return made;
-  }
-
-  #newNode(entry: Entry): Node {
-    if (++this.#added > mostEntries)
-      throw new Failure('hostile', `there are more than ${mostEntries} entries`, {
-        hint: 'no root file system has so many; look where this comes from',
-      });
-    this.#hasLinks ||= entry.kind === 'file' && entry.hardLink !== undefined;
-    return entry.kind === 'directory' ? new Directory(entry) : entry;
   }
 }
 
 /** Directory and name of a path, the name fit for Linux. */
-function place(path: string): { parent: string; base: string } {
+function split(path: string): { parent: string; base: string } {
   const slash = path.lastIndexOf('/');
   const base = path.slice(slash + 1);
   if (Buffer.byteLength(path) > longestPath || Buffer.byteLength(base) > longestName) throw tooLong(path);
@@ -195,10 +216,11 @@ function own(name: string): string {
   return Buffer.from(name, encoding).toString(encoding);
 }
 
-function namedGroup(entry: Extract<Entry, { kind: 'file' }>, [first, second]: readonly string[]): Entry {
-  if (second !== undefined) return { ...entry, hardLink: first! };
-  const { hardLink: _alone, ...single } = entry;
-  return single;
+/** The entry with its hard-link group called by the first of the group's names, or without a group. */
+function namedGroup(entry: Entry, names: readonly string[] | undefined): Entry {
+  if (entry.kind !== 'file' || names === undefined) return entry;
+  const { hardLink: _, ...single } = entry;
+  return names.length === 1 ? single : { ...single, hardLink: names[0]! };
 }
 
 function tooLong(path: string): Failure {
