@@ -75,6 +75,16 @@ describe('a full disk', () => {
     await run('diff', ['-r', source, await unpacked(root, meta)]);
   });
 
+  test('under the target fails an unpack', async () => {
+    const { root, source, meta } = await packedPlace();
+    const { disk, grow } = await smallDisk(root, '200k');
+    const unpack = ['unpack', '-m', meta, '-c', join(root, 'cache'), join(disk, 'out')];
+    expectOneError(await rfs(unpack), full);
+    await grow();
+    expect(await rfs(unpack)).toMatchObject({ code: 0 });
+    await run('diff', ['-r', source, join(disk, 'out')]);
+  });
+
   test('under the destination fails a clone, and no flist is written that names it', async () => {
     const { root, meta, blocks } = await packedPlace();
     const { disk, grow } = await smallDisk(root, '16k');

@@ -67,6 +67,15 @@ const operations: readonly Operation[] = [
     prepare: async () => {},
   },
   {
+    name: 'unpack, by threads',
+    arguments: ({ meta, target }) => ['unpack', '-m', meta, target],
+    below: ({ target }) => target,
+    prepare: async ({ source, meta, blocks }) => {
+      await writeFile(join(source, 'huge'), Buffer.alloc(17 << 20, 'enough to start threads for; '));
+      await rfs(['pack', '-m', meta, '-s', `dir://${blocks}`, source]);
+    },
+  },
+  {
     name: 'clone',
     arguments: ({ meta, copy }) => [
       'clone',
