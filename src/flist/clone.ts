@@ -33,10 +33,10 @@ export interface CloneSummary extends Readonly<CopyCounts> {
  * @throws Failure as `copyBlocks`.
  */
 export async function cloneBlocks(manifest: Manifest, options: CloneOptions): Promise<CloneSummary> {
-  const { from, to, plainBytes = () => undefined, concurrency, onProgress } = options;
+  const { from, to, plainBytes, concurrency, onProgress } = options;
   let remadeBlocks = 0;
   const read = async (block: SizedBlock, check: Check<Uint8Array>, signal: AbortSignal) => {
-    const plain = plainBytes(block);
+    const plain = plainBytes?.(block);
     const remade = plain && (await remake(block, plain));
     if (remade === undefined) return getChecked(from, block.id, check, signal);
     remadeBlocks++;
@@ -46,6 +46,7 @@ export async function cloneBlocks(manifest: Manifest, options: CloneOptions): Pr
   for (const _ of uniqueBlocks(manifest)) total++;
   const counts = await copyBlocks(uniqueBlocks(manifest), {
     read,
+    ...(plainBytes === undefined && { from }),
     to,
     isThere: ({ id }, signal) => claimBlock(to, id, signal),
     concurrency,

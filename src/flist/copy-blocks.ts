@@ -1,8 +1,10 @@
 import { loadBlake2b } from '../base/blake2b.ts';
 import { Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
+import type { DirectBlocks } from '../store/direct-writer.ts';
 import type { Check } from '../store/failover.ts';
 import type { BlockId, Store } from '../store/store.ts';
+import { CopyThreads } from './copy-threads.ts';
 
 export interface CopyCounts {
   /** Blocks that were looked at. */
@@ -24,7 +26,9 @@ export interface CopyOptions<Block extends NamedBlock> {
   readonly to: Store;
   /** Whether the destination has the block already. */
   readonly isThere: (block: Block, signal: AbortSignal) => Promise<boolean>;
-  /** Blocks underway at one time, each of at most 1 MiB of memory; 32 by default. */
+  /** Where the blocks are; when both are plain directories, threads copy by themselves what has not to be looked for elsewhere. */
+  readonly from?: Store | undefined;
+  /** Blocks underway at one time, each of at most 1 MiB of memory; 64 by default. */
   readonly concurrency?: number | undefined;
   /** Called after every block with the counts so far. */
   readonly onProgress?: ((counts: Readonly<CopyCounts>) => void) | undefined;
@@ -44,7 +48,7 @@ export async function copyBlocks<Block extends NamedBlock>(
   blocks: Iterable<Block> | AsyncIterable<Block>,
   options: CopyOptions<Block>,
 ): Promise<CopyCounts> {
-  const { read, to, isThere, concurrency = 32, onProgress = () => {} } = options;
+  const { read, to, isThere, concurrency = 64, onProgress = () => {} } = options;
   if (!to.capabilities.write)
     throw new Failure('denied', `${to.address} cannot keep blocks`, {
       hint: 'copy to a store that can be written, for example dir:///srv/blocks',
@@ -52,31 +56,69 @@ export async function copyBlocks<Block extends NamedBlock>(
   const counts: CopyCounts = { blocks: 0, copiedBlocks: 0, copiedBytes: 0 };
   const lost: Failure[] = [];
   const blake2b = await loadBlake2b();
-  const readChecked = async (block: Block, signal: AbortSignal) => {
-    const check = (blob: Uint8Array) => {
-      if (blake2b(blob) !== block.id) throw damaged(block);
-      return blob;
-    };
-    return read(block, check, signal);
+  const check = (block: Block) => (blob: Uint8Array) => {
+    if (blake2b(blob) !== block.id) throw damaged(block);
+    return blob;
   };
-  await forEachParallel(blocks, concurrency, async (block, signal) => {
-    if (!(await isThere(block, signal))) {
-      const blob = await readChecked(block, signal).catch((error: unknown) => {
-        if (!isLoss(error)) throw error;
-        lost.push(error);
-        return undefined;
-      });
-      if (blob !== undefined) {
-        await to.put(block.id, blob, signal);
-        counts.copiedBlocks++;
-        counts.copiedBytes += blob.length;
-      }
+  /** The stored bytes of the block; undefined when it cannot be had. */
+  const copyHere = async (block: Block, signal: AbortSignal): Promise<number | undefined> => {
+    try {
+      const blob = await read(block, check(block), signal);
+      await to.put(block.id, blob, signal);
+      return blob.length;
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      lost.push(error);
+      return undefined;
     }
-    counts.blocks++;
-    onProgress(counts);
-  });
+  };
+  const threads = new ThreadsWhenWorthIt(options);
+  try {
+    await forEachParallel(blocks, concurrency, async (block, signal) => {
+      if (!(await isThere(block, signal))) {
+        const copied = (await threads.copy(block.id, signal)) ?? (await copyHere(block, signal));
+        if (copied !== undefined) {
+          counts.copiedBlocks++;
+          counts.copiedBytes += copied;
+        }
+      }
+      counts.blocks++;
+      onProgress(counts);
+    });
+  } finally {
+    await threads.close();
+  }
   if (lost.length > 0) throw lossOf(lost, counts.blocks);
   return counts;
+}
+
+/** Blocks that are copied before threads are started: for so few they cost more than they save. */
+const fewBlocks = 200;
+
+/** Threads for many blocks between two directories on this machine. */
+class ThreadsWhenWorthIt {
+  readonly #from: DirectBlocks | undefined;
+  readonly #to: DirectBlocks | undefined;
+  #asked = 0;
+  #threads: CopyThreads | undefined;
+
+  constructor({ from, to }: { readonly from?: Store | undefined; readonly to: Store }) {
+    this.#from = from?.direct;
+    this.#to = to.direct;
+  }
+
+  /** The stored bytes of a block that was copied; undefined for one that is to be copied in another way. */
+  async copy(id: BlockId, signal: AbortSignal): Promise<number | undefined> {
+    if (this.#from === undefined || this.#to === undefined || ++this.#asked <= fewBlocks) return undefined;
+    this.#threads ??= new CopyThreads(this.#from.root, this.#to.root);
+    const copy = await this.#threads.copy(id);
+    if (copy?.temporary !== undefined) await this.#to.adopt(id, copy.temporary, signal);
+    return copy?.bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#threads?.close();
+  }
 }
 
 function damaged({ id }: NamedBlock): Failure {

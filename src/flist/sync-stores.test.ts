@@ -1,8 +1,12 @@
+import { readdir, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { loadBlake2b } from '../base/blake2b.ts';
 import { Failure } from '../base/errors.ts';
+import { DirStore } from '../store/dir.ts';
+import { shardedPath } from '../store/dir-paths.ts';
 import { MemoryStore } from '../store/memory.ts';
 import type { BlockId, Store } from '../store/store.ts';
+import { testDirectory } from '../store/test-directory.ts';
 import { syncStores } from './sync-stores.ts';
 
 const blake2b = await loadBlake2b();
@@ -109,6 +113,30 @@ describe('syncing stores', () => {
     expect(puts).toBeLessThanOrEqual(24);
     expect(await syncStores({ from, to: held })).toMatchObject({ copiedBlocks: 30 });
     expect(await ids(held)).toEqual(await ids(from));
+  });
+
+  test('copies many blocks between directories by threads, and names one that is damaged', async () => {
+    const many = Array.from({ length: 600 }, (_, i) => Buffer.from(`block number ${i}`));
+    const [source, target] = [await testDirectory(), await testDirectory()];
+    const [from, to] = [new DirStore(source), new DirStore(target)];
+    for (const blob of many) await from.put(idOf(blob), blob);
+    const bad = idOf(many.at(-1)!);
+    await writeFile(shardedPath(source, bad), 'something else');
+    const seen: number[] = [];
+    const onProgress = ({ copiedBytes }: { readonly copiedBytes: number }) => seen.push(copiedBytes);
+    await expect(syncStores({ from, to, onProgress })).rejects.toMatchObject({
+      kind: 'corrupt',
+      message: '1 of 600 blocks could not be copied',
+      cause: expect.stringContaining(bad),
+    });
+    expect(seen).toHaveLength(600);
+    expect(seen.at(-1)).toBe(
+      many.filter((blob) => idOf(blob) !== bad).reduce((sum, { length }) => sum + length, 0),
+    );
+    expect(await ids(to)).toEqual((await ids(from)).filter((id) => id !== bad));
+    for (const id of await ids(to)) expect(idOf(await to.get(id))).toBe(id);
+    const left = (await readdir(target, { recursive: true })).filter((name) => name.endsWith('.tmp'));
+    expect(left).toEqual([]);
   });
 
   test('is refused where the source cannot list or the destination cannot be written', async () => {

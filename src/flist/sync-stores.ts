@@ -37,6 +37,7 @@ export async function syncStores({ from, to, dryRun, ...options }: SyncOptions):
   if (dryRun) return { blocks, missingBlocks: missing.size, copiedBlocks: 0, copiedBytes: 0 };
   const { copiedBlocks, copiedBytes } = await copyBlocks(named(missing), {
     read: ({ id }, check, signal) => getChecked(from, id, check, signal),
+    from,
     to,
     isThere: to.capabilities.list ? async () => false : ({ id }, signal) => to.has(id, signal),
     concurrency: options.concurrency,

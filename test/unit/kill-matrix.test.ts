@@ -90,6 +90,16 @@ const operations: readonly Operation[] = [
     prepare: async () => {},
   },
   {
+    name: 'clone, by threads',
+    arguments: ({ meta, copy }) => ['clone', '-m', meta, '-s', `dir://${copy}/blocks`],
+    below: ({ copy }) => copy,
+    prepare: async ({ source, meta, blocks }) => {
+      const names = Array.from({ length: 300 }, (_, i) => `file ${i}`);
+      await Promise.all(names.map((name) => writeFile(join(source, name), name)));
+      await rfs(['pack', '-m', meta, '-s', `dir://${blocks}`, source]);
+    },
+  },
+  {
     name: 'gc',
     arguments: ({ meta, blocks }) => ['gc', '-s', `dir://${blocks}`, '--older-than', '0', '--delete', meta],
     below: ({ blocks }) => blocks,

@@ -1,0 +1,23 @@
+/** A thread of `CopyThreads`. */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { loadBlake2b } from '../base/blake2b.ts';
+import { DirectReader } from '../store/direct-reader.ts';
+import { DirectWriter } from '../store/direct-writer.ts';
+import type { BlockId } from '../store/store.ts';
+import { type CopyThreadData, copyThreadRole, type ThreadCopy } from './copy-threads.ts';
+
+if (!isMainThread && (workerData as CopyThreadData | null)?.role === copyThreadRole) {
+  const { from, to } = workerData as CopyThreadData;
+  const blake2b = await loadBlake2b();
+  const [reader, writer] = [new DirectReader(from), new DirectWriter(to)];
+  const copy = (id: BlockId): ThreadCopy | undefined => {
+    try {
+      const blob = reader.read(id);
+      if (blake2b(blob) !== id) return undefined;
+      return { bytes: blob.length, temporary: writer.write(id, blob) };
+    } catch {
+      return undefined;
+    }
+  };
+  parentPort!.on('message', (id: BlockId) => parentPort!.postMessage(copy(id)));
+}
