@@ -24,6 +24,6 @@ test.each([
   expect(parse(text)).toMatchObject(credentials);
 });
 
-test.each(['zdb:///', 'zdb://', 'zdb:host'])('%s names nothing', (text) => {
+test.each(['zdb:///', 'zdb://', 'zdb:host', 'zdb://host/ns?pool=7'])('%s is refused with a hint', (text) => {
   expect(() => parse(text)).toThrow(expect.objectContaining({ kind: 'usage', hint: expect.anything() }));
 });

@@ -1,5 +1,6 @@
 import { Failure } from '../base/errors.ts';
 import { percentDecoded } from '../base/http.ts';
+import { unknownParameter } from './parameters.ts';
 import type { RespTarget } from './resp-connection.ts';
 import { redactedAddress } from './route.ts';
 
@@ -19,9 +20,11 @@ const defaultPort = 9900;
 /**
  * Reads `zdb://[user][:password@]host[:port][/namespace]` or `zdb:///path/to/socket` (flist format, section 3.5). Everything but the
  * host is percent-decoded.
- * @throws Failure `usage` for a URL that names neither a host nor a socket
+ * @throws Failure `usage` for a URL that names neither a host nor a socket, or has parameters
  */
 export function parseZdbUrl(url: URL): ZdbAddress {
+  const [parameter] = url.searchParams.keys();
+  if (parameter !== undefined) throw unknownParameter(redactedAddress(url.href), parameter);
   const user = percentDecoded(url.username);
   const password = percentDecoded(url.password);
   if (url.hostname === '') {
