@@ -1,14 +1,18 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../src/base/errors.ts';
+import { run } from '../../src/base/exec.ts';
 import { diffEntries } from '../../src/flist/diff.ts';
 import { dumpLines } from '../../src/flist/dump.ts';
 import { writeDump } from '../../src/flist/from-dump.ts';
 import { formatEntry, inspectEntries } from '../../src/flist/inspect.ts';
 import { type Manifest, readManifest, writeManifest } from '../../src/flist/manifest.ts';
 import { treeOfManifest } from '../../src/flist/manifest-tree.ts';
+import { unpackManifest } from '../../src/flist/unpack/unpack.ts';
 import { usageByDirectory } from '../../src/flist/usage.ts';
 import { mutateRows } from './mutate-rows.ts';
+import type { Random } from './random.ts';
 import type { Target } from './target.ts';
 
 const noBlocks = async () => {
@@ -20,7 +24,11 @@ export const manifestBytes: Target = {
   name: 'manifests',
   corpus: 'manifests',
   share: 4,
-  run: (bytes, _random, directory) => inDirectory(directory, async (file) => read(bytes, file)),
+  run: (bytes, random, directory) =>
+    inDirectory(directory, async (file) => {
+      await writeFile(file, bytes);
+      await use(await readManifest(file), file, random);
+    }),
 };
 
 /** An `.fl` file whose rows somebody changed. */
@@ -33,7 +41,7 @@ export const manifestRows: Target = {
     inDirectory(directory, async (file) => {
       await writeFile(file, bytes);
       mutateRows(file, random);
-      await use(await readManifest(file), file);
+      await use(await readManifest(file), file, random);
     }),
 };
 
@@ -41,23 +49,19 @@ export const manifestRows: Target = {
 export const dumps: Target = {
   name: 'dumps',
   corpus: 'dumps',
-  run: (bytes, _random, directory) =>
+  run: (bytes, random, directory) =>
     inDirectory(directory, async (file) => {
       await writeDump(lines(bytes.toString()), 'the dump', file);
-      await use(await readManifest(file), file);
+      await use(await readManifest(file), file, random);
     }),
 };
 
-async function read(bytes: Buffer, file: string): Promise<void> {
-  await writeFile(file, bytes);
-  await use(await readManifest(file), file);
-}
-
 /** Does with a manifest that was taken for good what commands do, and writes it and reads it back. */
-async function use(manifest: Manifest, file: string): Promise<void> {
+async function use(manifest: Manifest, file: string, random: Random): Promise<void> {
   for (const entry of inspectEntries(manifest)) formatEntry(entry);
   treeOfManifest(manifest, noBlocks);
   usageByDirectory(manifest, 2);
+  await unpack(manifest, `${file}.target`, random);
   for (const change of diffEntries(manifest, manifest))
     throw new Error(`it differs from itself: ${JSON.stringify(change)}`);
   await writeManifest(`${file}.copy`, manifest);
@@ -66,7 +70,21 @@ async function use(manifest: Manifest, file: string): Promise<void> {
     throw new Error('it is not the same when it was written and read');
 }
 
-/** A new directory for one case, in which nothing else may appear than the case and its copy. */
+/** Writes what it can of a tree whose blocks are nowhere. What else it touches is seen by `inDirectory`. */
+async function unpack(manifest: Manifest, target: string, random: Random): Promise<void> {
+  const isRoot = process.geteuid!() === 0;
+  const preserveOwnership = isRoot && random.below(2) === 0;
+  try {
+    await unpackManifest(manifest, { directory: target, blocks: [], threads: 0, preserveOwnership });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
+  // Directories without rights keep those who are not root from removing what is in them.
+  if (!isRoot && existsSync(target)) await run('chmod', ['-R', 'u+rwx', target]);
+  await rm(target, { recursive: true, force: true });
+}
+
+/** A new directory for one case, in which nothing else may be left than the case and its copy. */
 async function inDirectory(parent: string, use: (file: string) => Promise<void>): Promise<void> {
   const directory = join(parent, 'case');
   await mkdir(directory);

@@ -100,6 +100,6 @@ function formatSummary(target: string, { files, bytes, kept, lost }: UnpackSumma
   const losses = Object.values(lost).reduce((sum, count) => sum + count, 0);
   const parts = [`${files} files, ${formatBytes(bytes)}`];
   if (kept > 0) parts.push(`${kept} were there already`);
-  if (losses > 0) parts.push(`${losses} things could not be kept`);
+  if (losses > 0) parts.push(`${losses} ${losses === 1 ? 'thing' : 'things'} could not be kept`);
   return `${target}: ${parts.join('; ')}`;
 }
