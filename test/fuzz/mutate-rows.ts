@@ -27,6 +27,8 @@ const values = [
   "'..'",
   "'/'",
   "'a/b'",
+  "'.a'",
+  "'.unpacking-0-1'",
   "'../../outside'",
   "'/etc/passwd'",
   "'dir'",

@@ -110,7 +110,7 @@ function unusedPrefix(columns: ManifestColumns): string {
   const used = new Set<string>();
   for (let row = 0; row < columns.ino.length; row++) {
     const name = nameBytes(columns, row);
-    if (name[0] !== begin[0] || begin.compare(name, 0, begin.length) !== 0) continue;
+    if (name[0] !== begin[0] || !begin.equals(name.subarray(0, begin.length))) continue;
     used.add(Buffer.from(name.subarray(begin.length)).toString('latin1').split('-', 1)[0]!);
   }
   let number = 0;

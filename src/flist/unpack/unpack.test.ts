@@ -322,6 +322,17 @@ describe('an interrupted unpacking', () => {
     expect(await readdir(packed.target)).toEqual(before);
   });
 
+  test('can be of files whose names are shorter than those under way, and begin like them', async () => {
+    const packed = await packedDirectory();
+    const names = new Map([
+      ['suid', '.a'],
+      ['pieces', '.unpacking'],
+    ]);
+    const manifest = changed(packed.manifest, ({ name }) => ({ name: names.get(name) ?? name }));
+    await unpack({ ...packed, manifest });
+    expect((await readdir(packed.target)).sort()).toEqual(['.a', '.unpacking', 'absolute', 'deep']);
+  });
+
   test('can be of files that are called like those under way', async () => {
     const packed = await packedDirectory();
     const odd = '.unpacking-0-1';
