@@ -163,6 +163,19 @@ describe('a store on radosgw', () => {
     expect(await put(url, signed, one.blob)).toBe('accepted');
   });
 
+  test('renews a block that is claimed by copying it onto itself, also where its name is special', async () => {
+    const store = storeAt('blocks/renewed ü/+', ownerLogin, { renewAfter: 0 });
+    await store.put(one.id, one.blob);
+    expect(await store.upkeep.claim(one.id)).toBe(true);
+    expect(await store.upkeep.claim(two.id)).toBeUndefined();
+    expect(Buffer.compare(await store.get(one.id), one.blob)).toBe(0);
+    const { size, modified } = (await store.upkeep.stat(one.id))!;
+    expect(size).toBe(one.blob.length);
+    expect(await store.upkeep.sweep(one.id, modified)).toBe(false);
+    expect(await store.upkeep.sweep(one.id, modified + 1000)).toBe(true);
+    expect(await store.has(one.id)).toBe(false);
+  });
+
   test('is read without keys where the bucket is public, and not written or listed', async () => {
     await storeAt('public').put(one.id, one.blob);
     const anonymous = storeAt('public', '');

@@ -31,17 +31,19 @@ export interface S3Names {
 export class S3Upkeep implements BlockUpkeep {
   readonly #client: S3Client;
   readonly #names: S3Names;
+  readonly #renewAfter: number;
 
-  constructor(client: S3Client, names: S3Names) {
+  constructor(client: S3Client, names: S3Names, renewAfter = youngEnough) {
     this.#client = client;
     this.#names = names;
+    this.#renewAfter = renewAfter;
   }
 
   /** Undefined where the server does not say whether there is such a block. */
   async claim(id: BlockId, signal?: AbortSignal): Promise<boolean | undefined> {
     const { found } = await this.#head(id, signal);
     if (found === undefined) return undefined;
-    return Date.now() - found.modified < youngEnough || this.#copyOntoItself(id, signal);
+    return Date.now() - found.modified < this.#renewAfter || this.#copyOntoItself(id, signal);
   }
 
   async stat(id: BlockId, signal?: AbortSignal): Promise<BlockStat | undefined> {

@@ -14,6 +14,8 @@ import { childText, parseXml } from './xml.ts';
 export interface S3Options extends S3ClientOptions {
   /** Keys that a page of the list may have; the server's most without it. */
   readonly pageSize?: number;
+  /** Age in milliseconds from which on a block that is claimed is renewed; an hour without it. */
+  readonly renewAfter?: number;
 }
 
 /** One page of a list; `next` leads to the one after it. */
@@ -50,10 +52,12 @@ export class S3Store implements Store {
     this.address = redactedAddress(url.href);
     this.#client = new S3Client(this.address, this.#place, options);
     this.#pageSize = options.pageSize;
-    this.upkeep = new S3Upkeep(this.#client, {
-      url: (id) => this.#url(id),
-      copySource: (id) => `/${[this.#place.bucket, ...this.#key(id).split('/')].map(uriEncode).join('/')}`,
-    });
+    const names = {
+      url: (id: BlockId) => this.#url(id),
+      copySource: (id: BlockId) =>
+        `/${[this.#place.bucket, ...this.#key(id).split('/')].map(uriEncode).join('/')}`,
+    };
+    this.upkeep = new S3Upkeep(this.#client, names, options.renewAfter);
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
