@@ -37,16 +37,16 @@ export function decodeTarHeader(block: Uint8Array): TarHeader | undefined {
   const isDevice = type === '3' || type === '4';
   return {
     name: prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), shortName]) : shortName,
-    mode: natural(block, 100, 8) & 0o7777,
-    uid: natural(block, 108, 8),
-    gid: natural(block, 116, 8),
-    size: natural(block, 124, 12),
+    mode: tarNumber(block, 100, 8) & 0o7777,
+    uid: tarNumber(block, 108, 8),
+    gid: tarNumber(block, 116, 8),
+    size: tarNumber(block, 124, 12),
     mtime: number(block, 136, 12),
     // Before ustar a directory was a file with a slash at the end.
     type: type === '0' && shortName.at(-1) === 0x2f ? '5' : type,
     linkName: untilNul(block.subarray(157, 257)),
-    major: isDevice ? natural(block, 329, 8) : 0,
-    minor: isDevice ? natural(block, 337, 8) : 0,
+    major: isDevice ? tarNumber(block, 329, 8) : 0,
+    minor: isDevice ? tarNumber(block, 337, 8) : 0,
   };
 }
 
@@ -146,7 +146,11 @@ function number(block: Uint8Array, start: number, length: number): number {
   return value;
 }
 
-function natural(block: Uint8Array, start: number, length: number): number {
+/**
+ * A number of a header that is not below zero, octal or base-256.
+ * @throws Failure `corrupt`.
+ */
+export function tarNumber(block: Uint8Array, start: number, length: number): number {
   const value = number(block, start, length);
   if (value < 0) throw new Failure('corrupt', 'negative number in a tar header');
   return value;

@@ -1,8 +1,10 @@
 import { ByteReader } from '../archive/byte-reader.ts';
 import { decodePax, decodeTarHeader, type TarHeader, tarBlockSize } from '../archive/tar.ts';
+import { readSparseMap } from '../archive/tar-sparse.ts';
 import { decodeName } from '../base/names.ts';
 import { ArchiveFailures } from './archive-failures.ts';
 import type { Content } from './content.ts';
+import { sparseContent } from './sparse-content.ts';
 import type { Entry } from './tree.ts';
 
 /** The data of a file in an archive, at the moment when the archive is read there. */
@@ -47,7 +49,7 @@ const xattrPrefix = 'SCHILY.xattr.';
  * The members of a tar archive in their order: ustar, pax (long names, large numbers, fractions of mtime, SCHILY.xattr), and
  * GNU long names. The source is read to its end, what follows the archive included.
  * @throws Failure `corrupt` on damage or a missing end, `hostile` for extended headers and names beyond measure, `failed` for kinds
- * that have no place in a tree, such as sparse files.
+ * that have no place in a tree.
  */
 export async function* readTar(
   source: AsyncIterable<Uint8Array> | Uint8Array,
@@ -64,7 +66,7 @@ export async function* readTar(
       if ('xgLK'.includes(header.type)) {
         extensions = await readExtension(reader, failures, header, extensions);
       } else {
-        yield await readMember(reader, failures, header, extensions, content);
+        yield await readMember(reader, failures, { ...header, block }, extensions, content);
         extensions = { global: extensions.global, pax: noRecords };
       }
     }
@@ -103,7 +105,7 @@ async function readExtension(
 async function readMember(
   reader: ByteReader,
   failures: ArchiveFailures,
-  header: TarHeader,
+  header: TarHeader & { readonly block: Uint8Array },
   { global, pax, ...long }: Extensions,
   content: ReadTarOptions['content'],
 ): Promise<TarMember> {
@@ -113,12 +115,10 @@ async function readMember(
       throw failures.failure('hostile', `a name of ${bytes.length} bytes, longer than Linux can open`);
     return decodeName(bytes);
   };
-  const name = text(records.get('path') ?? long.name ?? header.name);
+  const name = text(records.get('GNU.sparse.name') ?? records.get('path') ?? long.name ?? header.name);
   const target = text(records.get('linkpath') ?? long.linkName ?? header.linkName);
   const number = (key: string, otherwise: number) => paxInteger(failures, records, key) ?? otherwise;
   const size = number('size', header.size);
-  if (header.type === 'S' || (records.size > 0 && isSparse(records)))
-    throw failures.failure('failed', `${name} is a sparse file`, 'pack it again without --sparse');
   const metadata = {
     mode: header.mode,
     uid: number('uid', header.uid),
@@ -129,10 +129,10 @@ async function readMember(
   switch (header.type) {
     case '0':
     case '7':
-      return {
-        name,
-        entry: { kind: 'file', ...metadata, content: await readContent(reader, size, content) },
-      };
+    case 'S': {
+      const bytes = await readContent(reader, failures, header, records, size, content);
+      return { name, entry: { kind: 'file', ...metadata, content: bytes } };
+    }
     case '1':
       await reader.skip(size + paddingOf(size));
       return { name, linkTo: target };
@@ -152,23 +152,34 @@ async function readMember(
   }
 }
 
-/** What `content` makes of the data of a file; the reader then stands behind them. */
+/** What `content` makes of the data of a file, with its holes; the reader then stands behind them. */
 async function readContent(
   reader: ByteReader,
-  size: number,
+  failures: ArchiveFailures,
+  header: { readonly type: string; readonly block: Uint8Array },
+  records: ReadonlyMap<string, Uint8Array>,
+  stored: number,
   content: ReadTarOptions['content'],
 ): Promise<Content> {
-  const offset = reader.offset;
+  const mayBeSparse = header.type === 'S' || records.size > 0;
+  const map = mayBeSparse
+    ? await readSparseMap(reader, header, records, stored).catch((error) =>
+        failures.named(() => raise(error)),
+      )
+    : undefined;
+  const { offset } = reader;
+  const size = map?.dataSize ?? stored;
   const made = await content({ offset, size, read: () => reader.read(size) });
   await reader.skip(offset + size + paddingOf(size) - reader.offset);
-  return made;
+  return map ? sparseContent(made, map) : made;
+}
+
+function raise(error: unknown): never {
+  throw error;
 }
 
 /** Data fill whole blocks. */
 const paddingOf = (size: number) => (tarBlockSize - (size % tarBlockSize)) % tarBlockSize;
-
-const isSparse = (records: ReadonlyMap<string, Uint8Array>) =>
-  [...records.keys()].some((key) => key.startsWith('GNU.sparse.'));
 
 function paxInteger(
   failures: ArchiveFailures,
