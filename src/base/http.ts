@@ -106,8 +106,7 @@ async function send(url: URL, options: HttpOptions): Promise<IncomingMessage> {
 }
 
 function sendOnce(url: URL, { method = 'GET', headers, body, signal, pool }: HttpOptions) {
-  const address = new URL(url);
-  address.username = address.password = ''; // node would decode them, and throw at a lone `%`
+  const address = withoutUser(url);
   const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(address, {
     method,
     agent: (pool ?? sharedPool).agentOf(url),
@@ -118,6 +117,14 @@ function sendOnce(url: URL, { method = 'GET', headers, body, signal, pool }: Htt
     request.on('response', resolve).on('error', reject).end(body);
   });
   return { response, reusedConnection: () => request.reusedSocket };
+}
+
+/** Node would decode user and password, and throw at a lone `%`. */
+function withoutUser(url: URL): URL {
+  if (url.username === '' && url.password === '') return url;
+  const address = new URL(url);
+  address.username = address.password = '';
+  return address;
 }
 
 function basicAuthorization({ username, password }: URL): Record<string, string> {

@@ -74,9 +74,7 @@ export function parseS3Address(url: URL): S3Address {
 
 /** The URL of an object of the bucket, or with an empty key of the bucket itself. */
 export function objectUrl({ endpoint, bucket, style }: S3Address, key: string): URL {
-  const url = new URL(endpoint);
   const path = key.split('/').map(uriEncode).join('/');
-  if (style === 'virtual') url.hostname = `${bucket}.${url.hostname}`;
-  url.pathname = style === 'virtual' ? `/${path}` : `/${uriEncode(bucket)}/${path}`.replace(/\/$/, '');
-  return url;
+  if (style === 'virtual') return new URL(`${endpoint.protocol}//${bucket}.${endpoint.host}/${path}`);
+  return new URL(`${endpoint.origin}/${uriEncode(bucket)}${path === '' ? '' : `/${path}`}`);
 }

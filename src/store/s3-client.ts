@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { sha256 } from '../base/digest.ts';
 import { Failure } from '../base/errors.ts';
@@ -53,7 +54,7 @@ export class S3Client {
   readonly #environment: Environment;
   readonly #now: () => Date;
   #signingKey:
-    | { readonly day: string; readonly credentials: AwsCredentials; readonly key: Buffer }
+    | { readonly day: string; readonly credentials: AwsCredentials; readonly key: KeyObject }
     | undefined;
   #connection: Promise<Connection> | undefined;
 

@@ -11,6 +11,9 @@ export interface TimeoutOptions {
   readonly clock?: Clock;
 }
 
+/** The reason to stop a clock; without one each call would make an error, with its stack. */
+const inTime = new Error('answered in time');
+
 /** Gives up what takes too long with `Failure('timeout')`, also when the store does not listen to its signal. */
 export class TimeoutStore extends Wrapper {
   readonly #timeout: number;
@@ -50,7 +53,7 @@ export class TimeoutStore extends Wrapper {
     try {
       return await orAborted(ask(either), either);
     } finally {
-      done.abort();
+      done.abort(inTime);
     }
   }
 
