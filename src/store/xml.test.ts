@@ -27,6 +27,7 @@ test.each([
   '<a/>text',
   '<a b></a>',
   '<a>&other;</a>',
+  '<a>&constructor;</a>',
   '<a>&#x110000;</a>',
   '<a>a & b</a>',
   '<a><!-- </a>',
@@ -36,6 +37,18 @@ test.each([
   '<a>'.repeat(100) + '</a>'.repeat(100),
 ])('refuses %j', (text) => {
   expect(() => parseXml(text)).toThrow(expect.objectContaining({ kind: 'corrupt' }));
+});
+
+test('takes and refuses documents of any length without running out of stack', () => {
+  const long = 'x>?-]'.repeat(4_000_000);
+  for (const [begin, end] of [
+    ['<!--', '-->'],
+    ['<![CDATA[', ']]>'],
+    ['<?', '?>'],
+  ])
+    expect(parseXml(`<a>${begin}${long}${end}</a>`).name).toBe('a');
+  for (const text of [`<a>&${long}</a>`, `<a${' b="c"'.repeat(3_000_000)}/>`, `<a><!--${long}</a>`])
+    expect(() => parseXml(text)).toThrow(expect.objectContaining({ kind: 'corrupt' }));
 });
 
 const escaped = (text: string) => text.replace(/[&<>]/g, (char) => `&#${char.charCodeAt(0)};`);

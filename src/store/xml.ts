@@ -8,14 +8,22 @@ export interface XmlElement {
 }
 
 const deepest = 32;
-const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+const entities = new Map([
+  ['lt', '<'],
+  ['gt', '>'],
+  ['amp', '&'],
+  ['quot', '"'],
+  ['apos', "'"],
+]);
 const name = '[A-Za-z_][\\w.:-]*';
-const attributes = `(?:\\s+${name}\\s*=\\s*(?:"[^"<]*"|'[^'<]*'))*`;
+/** Servers give two at most. A repetition without a bound takes stack for every round. */
+const attributes = `(?:\\s+${name}\\s*=\\s*(?:"[^"<]*"|'[^'<]*')){0,64}`;
 const token = new RegExp(
-  `<\\?[^?]*(?:\\?(?!>)[^?]*)*\\?>|<!--(?:(?!--)[^])*-->|<!\\[CDATA\\[((?:(?!\\]\\]>)[^])*)\\]\\]>|` +
-    `<(${name})${attributes}\\s*(/?)>|</(${name})\\s*>|([^<]+)`,
+  `(<\\?|<!--|<!\\[CDATA\\[)|<(${name})${attributes}\\s*(/?)>|</(${name})\\s*>|([^<]+)`,
   'y',
 );
+/** What ends that which may hold anything else. */
+const ends: Readonly<Record<string, string>> = { '<?': '?>', '<!--': '-->', '<![CDATA[': ']]>' };
 
 /**
  * Reads the part of XML that servers of S3 answer with: elements and text, also as CDATA. Attributes, comments and processing
@@ -30,15 +38,20 @@ export function parseXml(document: string): XmlElement {
     const at = token.lastIndex;
     const match = token.exec(document);
     if (match === null) throw damaged(`at ${at}`);
-    const [, cdata, opened, isEmpty, closed, text] = match;
+    const [, begin, opened, isEmpty, closed, text] = match;
     const inner = open.at(-1)!;
-    if (opened !== undefined) {
+    if (begin !== undefined) {
+      const content = document.indexOf(ends[begin]!, token.lastIndex);
+      if (content < 0) throw damaged(`at ${at}`);
+      if (begin === '<![CDATA[') inner.text += document.slice(token.lastIndex, content);
+      token.lastIndex = content + ends[begin]!.length;
+    } else if (opened !== undefined) {
       const element = { name: opened, children: [], text: '' };
       inner.children.push(element);
       if (!isEmpty && open.push(element) > deepest) throw damaged(`deeper than ${deepest} elements`);
     } else if (closed !== undefined) {
       if (open.length === 1 || open.pop()!.name !== closed) throw damaged(`</${closed}> at ${at}`);
-    } else inner.text += cdata ?? decode(text ?? '', at);
+    } else inner.text += decode(text!, at);
   }
   const [root] = top.children;
   if (open.length > 1) throw damaged(`<${open.at(-1)!.name}> is not closed`);
@@ -53,13 +66,17 @@ export function childText(element: XmlElement, name: string): string | undefined
 }
 
 function decode(text: string, at: number): string {
-  return text.replace(/&([^;&]*);?/g, (reference, entity: string) => {
-    const [, hex, decimal] = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(entity) ?? [];
+  let decoded = '';
+  let end = 0;
+  for (const { 0: reference, 1: entity, index } of text.matchAll(/&([^;&]{0,9});?/g)) {
+    const [, hex, decimal] = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(entity!) ?? [];
     const code = hex !== undefined ? Number.parseInt(hex, 16) : Number(decimal);
-    const char = code <= 0x10ffff ? String.fromCodePoint(code) : entities[entity];
+    const char = code <= 0x10ffff ? String.fromCodePoint(code) : entities.get(entity!);
     if (char === undefined || !reference.endsWith(';')) throw damaged(`a reference after ${at}`);
-    return char;
-  });
+    decoded += text.slice(end, index) + char;
+    end = index + reference.length;
+  }
+  return decoded + text.slice(end);
 }
 
 function damaged(where: string): Failure {

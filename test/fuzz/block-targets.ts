@@ -5,6 +5,7 @@ import { blockSize, decodeBlock, initBlockCodec } from '../../src/flist/block-co
 import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from '../../src/flist/snappy.ts';
 import { parseHeader, parseRequest } from '../../src/fuse/request.ts';
 import { RespReader } from '../../src/store/resp.ts';
+import { parseXml } from '../../src/store/xml.ts';
 import { piecesOf } from './pieces.ts';
 import type { Target } from './target.ts';
 
@@ -70,6 +71,12 @@ export const zdbReplies: Target = {
     const reader = new RespReader({ bulk: 1 << 20, reply: 1 << 20, values: 1 << 12 });
     for (const piece of piecesOf(bytes, random)) for (const _ of reader.read(piece));
   },
+};
+
+export const s3Answers: Target = {
+  name: 'answers of S3',
+  corpus: 'xml',
+  run: (bytes) => void parseXml(bytes.toString()),
 };
 
 export const fuseRequests: Target = {

@@ -1,5 +1,5 @@
 import { ars, challenges, compressed, configs, cpios, documents, layers, tars } from './archive-targets.ts';
-import { blocks, fuseRequests, sealedBlocks, snappyStreams, zdbReplies } from './block-targets.ts';
+import { blocks, fuseRequests, s3Answers, sealedBlocks, snappyStreams, zdbReplies } from './block-targets.ts';
 import { dumps, manifestBytes, manifestRows } from './manifest-targets.ts';
 import type { Target } from './target.ts';
 
@@ -20,5 +20,6 @@ export const targets: readonly Target[] = [
   configs,
   challenges,
   zdbReplies,
+  s3Answers,
   fuseRequests,
 ];
