@@ -6,6 +6,8 @@ import { parseChallenges } from '../../src/flist/oci/challenge.ts';
 import { parseConfig } from '../../src/flist/oci/config.ts';
 import { parseDocument } from '../../src/flist/oci/documents.ts';
 import { applyLayer, spoolLayer } from '../../src/flist/oci/layers.ts';
+import { bestFor, machinePlatform, runsOn } from '../../src/flist/oci/platform.ts';
+import { startupToml } from '../../src/flist/oci/startup.ts';
 import { bytesContent } from '../../src/tree/content.ts';
 import { treeFromCpio } from '../../src/tree/from-cpio.ts';
 import { treeFromTar } from '../../src/tree/from-tar.ts';
@@ -73,13 +75,20 @@ export const layers: Target = {
 export const documents: Target = {
   name: 'documents of images',
   corpus: 'documents',
-  run: (bytes) => void parseDocument(bytes, 'it'),
+  run(bytes) {
+    const document = parseDocument(bytes, 'it');
+    if (document.kind === 'index') bestFor(machinePlatform(), document.manifests);
+  },
 };
 
 export const configs: Target = {
   name: 'configurations of images',
   corpus: 'documents',
-  run: (bytes) => void parseConfig(bytes, 'it'),
+  run(bytes) {
+    const config = parseConfig(bytes, 'it');
+    runsOn(machinePlatform(), config.platform);
+    startupToml(config);
+  },
 };
 
 export const challenges: Target = {

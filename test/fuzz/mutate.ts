@@ -23,6 +23,8 @@ const edges = [
 ];
 const words = ['-1', '0', '00', '4294967296', '9007199254740993', '18446744073709551616', '1e999', 'null'];
 
+const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'undefined'];
+
 const mutations: readonly Mutation[] = [
   function flipBit(bytes, random) {
     const at = random.below(bytes.length);
@@ -51,6 +53,16 @@ const mutations: readonly Mutation[] = [
     let end = start + 1;
     while (end < bytes.length && bytes[end]! >= 0x30 && bytes[end]! <= 0x39) end++;
     return replaced(bytes, start, end, Buffer.from(random.pick(words)));
+  },
+  /** Puts a word that means something to JavaScript in the place of another. */
+  function setWord(bytes, random) {
+    const from = random.below(bytes.length);
+    const isLetter = (byte: number) => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
+    const start = bytes.findIndex((byte, at) => at >= from && isLetter(byte));
+    if (start < 0) return bytes;
+    let end = start + 1;
+    while (end < bytes.length && isLetter(bytes[end]!)) end++;
+    return replaced(bytes, start, end, Buffer.from(random.pick(names)));
   },
   function cutOff(bytes, random) {
     return bytes.subarray(0, random.below(bytes.length));

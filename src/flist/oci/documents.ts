@@ -70,7 +70,7 @@ export function parseDocument(text: Uint8Array, name: string, mediaType?: string
     throw new Failure('corrupt', `${name} is neither an image index nor an image manifest`);
   const kind = isIndex ? 'index' : 'manifest';
   for (const said of [mediaType, shape.mediaType])
-    if (said !== undefined && said in kinds && kinds[said] !== kind)
+    if (said !== undefined && Object.hasOwn(kinds, said) && kinds[said] !== kind)
       throw new Failure('corrupt', `${name} is an ${kind}, but is said to be ${said}`);
   return kind === 'index'
     ? { kind, ...checked(index, value, name) }

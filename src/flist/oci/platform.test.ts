@@ -18,6 +18,15 @@ describe('a platform', () => {
     ['linux/ppc64el', 'linux/ppc64le'],
   ])('%s is %s', (text, normal) => expect(formatPlatform(parsePlatform(text))).toBe(normal));
 
+  test.each([
+    'constructor',
+    '__proto__',
+    'toString',
+  ])('may be called %s, which means something to JavaScript', (architecture) => {
+    expect(formatPlatform({ os: 'linux', architecture })).toBe(`linux/${architecture}`);
+    expect(runsOn(parsePlatform('linux/amd64'), { os: 'linux', architecture, variant: 'v1' })).toBe(false);
+  });
+
   test.each(['', 'linux/', 'linux/a/b/c', 'linux/amd 64'])('%j is none', (text) =>
     expect(() => parsePlatform(text)).toThrow(expect.objectContaining({ kind: 'usage' })));
 

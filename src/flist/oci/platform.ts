@@ -8,22 +8,26 @@ export interface Platform {
 }
 
 /** Other names of architectures, with the variant that they mean. */
-const aliases: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
-  x86_64: ['amd64'],
-  x64: ['amd64'],
-  i386: ['386'],
-  i686: ['386'],
-  ia32: ['386'],
-  aarch64: ['arm64'],
-  armhf: ['arm', 'v7'],
-  armv7l: ['arm', 'v7'],
-  armel: ['arm', 'v6'],
-  ppc64el: ['ppc64le'],
-  loongarch64: ['loong64'],
-};
+const aliases = new Map<string, readonly [architecture: string, variant?: string]>([
+  ['x86_64', ['amd64']],
+  ['x64', ['amd64']],
+  ['i386', ['386']],
+  ['i686', ['386']],
+  ['ia32', ['386']],
+  ['aarch64', ['arm64']],
+  ['armhf', ['arm', 'v7']],
+  ['armv7l', ['arm', 'v7']],
+  ['armel', ['arm', 'v6']],
+  ['ppc64el', ['ppc64le']],
+  ['loongarch64', ['loong64']],
+]);
 
 /** What an architecture without a variant is. */
-const baseline: Readonly<Record<string, number>> = { arm: 7, arm64: 8, amd64: 1 };
+const baseline = new Map([
+  ['arm', 7],
+  ['arm64', 8],
+  ['amd64', 1],
+]);
 
 /**
  * Reads `os/architecture[/variant]`; the operating system may be left out.
@@ -52,9 +56,9 @@ export function formatPlatform(platform: Platform): string {
 
 /** One spelling for one platform: no alias, no variant that says nothing. */
 function normal({ os, architecture, variant }: Platform): Platform {
-  const [name, meant] = aliases[architecture] ?? [architecture];
+  const [name, meant] = aliases.get(architecture) ?? [architecture];
   const level = variant || meant;
-  const says = level !== undefined && level !== `v${baseline[name]}`;
+  const says = level !== undefined && level !== `v${baseline.get(name)}`;
   return { os, architecture: name, ...((says || name === 'arm') && level && { variant: level }) };
 }
 
@@ -90,7 +94,7 @@ function suitability(wanted: Platform, has: Platform): number {
 
 /** The number of a variant; a variant without one fits only itself. */
 function levelOf({ architecture, variant }: Platform): number {
-  if (!variant) return baseline[architecture] ?? 0;
+  if (!variant) return baseline.get(architecture) ?? 0;
   const number = /^v(\d{1,2})/.exec(variant)?.[1];
   return number === undefined ? Number.NaN : Number(number);
 }
