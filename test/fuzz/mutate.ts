@@ -25,6 +25,8 @@ const words = ['-1', '0', '00', '4294967296', '9007199254740993', '1844674407370
 
 const names = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'undefined'];
 
+const isDigit = (byte: number) => byte >= 0x30 && byte <= 0x39;
+
 const mutations: readonly Mutation[] = [
   function flipBit(bytes, random) {
     const at = random.below(bytes.length);
@@ -48,10 +50,10 @@ const mutations: readonly Mutation[] = [
   /** Puts another number in the place of one in digits: of a tar header, a RESP length, JSON. */
   function setDigits(bytes, random) {
     const from = random.below(bytes.length);
-    const start = bytes.findIndex((byte, at) => at >= from && byte >= 0x30 && byte <= 0x39);
+    const start = bytes.findIndex((byte, at) => at >= from && isDigit(byte));
     if (start < 0) return bytes;
     let end = start + 1;
-    while (end < bytes.length && bytes[end]! >= 0x30 && bytes[end]! <= 0x39) end++;
+    while (end < bytes.length && isDigit(bytes[end]!)) end++;
     return replaced(bytes, start, end, Buffer.from(random.pick(words)));
   },
   /** Puts a word that means something to JavaScript in the place of another. */
@@ -61,7 +63,7 @@ const mutations: readonly Mutation[] = [
     const start = bytes.findIndex((byte, at) => at >= from && isLetter(byte));
     if (start < 0) return bytes;
     let end = start + 1;
-    while (end < bytes.length && isLetter(bytes[end]!)) end++;
+    while (end < bytes.length && (isLetter(bytes[end]!) || isDigit(bytes[end]!))) end++;
     return replaced(bytes, start, end, Buffer.from(random.pick(names)));
   },
   function cutOff(bytes, random) {
