@@ -6,7 +6,9 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { loadBlake2b } from '../../src/base/blake2b.ts';
 import { run } from '../../src/base/exec.ts';
 import { expectOneError, packedPlace, rfs } from '../../src/cli/rfs/test-rfs.ts';
+import { archive, layoutFiles, makeImage, member, writeFiles } from '../../src/flist/oci/image.fixture.ts';
 import { isBlockId } from '../../src/store/store.ts';
+import { testDirectory } from '../../src/store/test-directory.ts';
 
 const blake2b = await loadBlake2b();
 
@@ -55,6 +57,31 @@ describe('a full disk', () => {
     expect(await rfs(pack)).toMatchObject({ code: 0, error: '' });
     await expectSoundStore(disk);
     await run('diff', ['-r', source, await unpacked(root, meta)]);
+  });
+
+  test('under TMPDIR fails the conversion of an image, which leaves nothing there', async () => {
+    const root = await testDirectory();
+    const noise = randomBytes(600_000).toString('latin1').replaceAll('\0', 'x');
+    const image = await makeImage({ layers: [archive(member('file', {}, noise))], compression: 'gzip' });
+    await writeFiles(join(root, 'layout'), layoutFiles([image.manifest], image.blobs));
+    const { disk, grow } = await smallDisk(root, '200k');
+    const docker = [
+      'docker',
+      '--quiet',
+      '-i',
+      'oci:layout',
+      '-s',
+      `dir://${root}/blocks`,
+      '--platform',
+      'linux/amd64',
+    ];
+    const options = { cwd: root, env: { ...process.env, TMPDIR: disk } };
+    expectOneError(await rfs(docker, options), full);
+    expect(await readdir(disk)).toEqual([]);
+    expect((await readdir(root)).sort()).toEqual(['disk', 'layout']);
+    await grow();
+    expect(await rfs(docker, options)).toMatchObject({ code: 0, error: '' });
+    expect(await readdir(disk)).toEqual([]);
   });
 
   test('under the flist fails a pack, and the former flist stays', async () => {

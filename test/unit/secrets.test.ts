@@ -5,6 +5,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/base/exec.ts';
 import { stores } from '../../src/cli/rfs/options.ts';
 import { packedPlace, rfs } from '../../src/cli/rfs/test-rfs.ts';
+import { archive, makeImage, member } from '../../src/flist/oci/image.fixture.ts';
+import { stubRegistry, TestServer } from '../../src/flist/oci/registry-stub.fixture.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
 import { storeKinds } from '../../src/store/kinds.ts';
 import { testDirectory } from '../../src/store/test-directory.ts';
@@ -90,10 +92,13 @@ async function withoutKeys(): Promise<SecretStore> {
 class Audit {
   readonly #witness: string;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #directory: string;
   readonly #said: string[] = [];
 
-  constructor(witness: string, env: SecretStore['env'] = {}) {
+  /** @param directory in which the commands run */
+  constructor(witness: string, env: SecretStore['env'] = {}, directory: string = project) {
     this.#witness = witness;
+    this.#directory = directory;
     this.#env = {
       ...process.env,
       AWS_SECRET_ACCESS_KEY: inEnvironment,
@@ -104,7 +109,7 @@ class Audit {
   }
 
   async rfs(...args: readonly string[]): Promise<number> {
-    const { code, out, error } = await rfs([...args, '--debug'], { env: this.#env });
+    const { code, out, error } = await rfs([...args, '--debug'], { env: this.#env, cwd: this.#directory });
     this.#said.push(`rfs ${args[0]}`, out, error);
     return code;
   }
@@ -214,6 +219,53 @@ async function mountAndRead(audit: Audit, root: string, meta: string, store: str
   await run('umount', [mountpoint]);
   await run('tail', [`--pid=${pid}`, '-f', '/dev/null']);
 }
+
+const auth = Buffer.from(`user:${password}`).toString('base64');
+const registryWays: Readonly<
+  Record<string, { args?: string[]; env?: Record<string, string>; auths?: object }>
+> = {
+  'typed in a command line': { args: ['--username', 'user', '--password', password] },
+  'in the environment': { env: { RFS_REGISTRY_USERNAME: 'user', RFS_REGISTRY_PASSWORD: password } },
+  "in Docker's file": { auths: { auth } },
+  'that is an identity token': { env: { RFS_REGISTRY_IDENTITY_TOKEN: inEnvironment } },
+};
+
+test.each(Object.entries(registryWays))('a secret of a registry %s shows nowhere', async (_, {
+  args = [],
+  env = {},
+  auths,
+}) => {
+  const root = await testDirectory();
+  const witness = join(root, 'witness');
+  await mkdir(witness);
+  await using tokens = await TestServer.start((request, response) => {
+    const isKnown = request.method === 'POST' || request.headers.authorization === `Basic ${auth}`;
+    if (isKnown) response.end(JSON.stringify({ token }));
+    else response.writeHead(401).end();
+  });
+  await using registry = await stubRegistry(await makeImage({ layers: [archive(member('file'))] }), {
+    intercept: (request, response) => {
+      if (request.headers.authorization === `Bearer ${token}` && !request.url?.includes('/broken'))
+        return false;
+      const realm = `Bearer realm="http://${tokens.host}/token",service="s"`;
+      response.writeHead(401, { 'www-authenticate': realm }).end();
+      return true;
+    },
+  });
+  const { host } = registry.server;
+  await writeFile(join(root, 'config.json'), JSON.stringify({ auths: auths ? { [host]: auths } : {} }));
+  const audit = new Audit(witness, { DOCKER_CONFIG: root, ...env }, root);
+  const docker = ['docker', '-s', `dir://${root}/blocks`, '--platform', 'linux/amd64', ...args];
+  expect(await audit.rfs(...docker, '-i', registry.name)).toBe(0);
+  expect(await audit.rfs(...docker, '-i', `${host}/broken:1`)).toBe(1);
+  expect(tokens.requests.length).toBeGreaterThan(1);
+  const flists = (await readdir(root)).filter((name) => name.endsWith('.fl'));
+  expect(flists).toHaveLength(1);
+  await audit.expectNoSecret(
+    flists.map((name) => join(root, name)),
+    { typed: args.length > 0 },
+  );
+});
 
 test('every option that takes a store takes @FILE too', async () => {
   const options = (await leavesOf('rfs')).flatMap((leaf) => leaf.options);
