@@ -2,8 +2,10 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { run } from '../../base/exec.ts';
 import { readManifest } from '../../flist/manifest.ts';
 import { storeReader, treeOfManifest } from '../../flist/manifest-tree.ts';
+import { startDockerRegistry } from '../../flist/oci/docker-registry.fixture.ts';
 import {
   archive,
   dockerArchiveFiles,
@@ -184,6 +186,23 @@ describe('rfs docker', () => {
       [['-i', 'x', '--archive', join(root, 'empty')], { kind: 'failed' }],
     ] as const)
       await expect(inProcess(args)).rejects.toMatchObject(refused);
+  });
+
+  test('asks a registry by TLS when it speaks it, and only with a certificate that is trusted', async () => {
+    const made = await makeImage(shape);
+    await writeFiles(join(root, 'layout'), layoutFiles([made.manifest], made.blobs));
+    const tls = { certificate: join(root, 'certificate.pem'), key: join(root, 'key.pem') };
+    const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    await run('openssl', ['req', '-x509', ...key, ...subject, '-keyout', tls.key, '-out', tls.certificate]);
+    await using server = await startDockerRegistry({ tls });
+    const name = `${server.host}/app:1`;
+    const copy = ['--insecure-policy', 'copy', '--quiet', '--dest-tls-verify=false'];
+    await run('skopeo', [...copy, `oci:${root}/layout`, `docker://${name}`]);
+    const pulled = await docker(['-i', name, ...platform], { NODE_EXTRA_CA_CERTS: tls.certificate });
+    expect(pulled, pulled.error).toMatchObject({ code: 0 });
+    const refused = await docker(['-i', name, ...platform]);
+    expect(refused).toMatchObject({ code: 1, error: expect.stringContaining('NODE_EXTRA_CA_CERTS') });
   });
 
   test('asks nobody when the store cannot be written', async () => {

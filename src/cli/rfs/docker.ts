@@ -42,7 +42,7 @@ export default function define(command: Command): void {
     .option('--server-address <registry>', 'the registry that the credentials are for')
     .option('--identity-token <token>', 'for a token of the token server')
     .option('--registry-token <token>', 'for the registry itself')
-    .option('--insecure', 'ask the registry without TLS')
+    .option('--insecure', 'ask the registry without TLS when it does not speak it')
     .option('--json', 'print the outcome as JSON')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<DockerOptions>();

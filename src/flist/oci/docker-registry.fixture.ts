@@ -12,11 +12,18 @@ export interface DockerRegistry extends AsyncDisposable {
   readonly host: string;
 }
 
-/** Debian's docker-registry on a free port, with its files in a directory of its own, and perhaps for one user only. */
-export async function startDockerRegistry(user?: {
-  readonly name: string;
-  readonly password: string;
-}): Promise<DockerRegistry> {
+export interface DockerRegistryOptions {
+  /** Who may use it; anybody by default. */
+  readonly user?: { readonly name: string; readonly password: string };
+  /** The files of its certificate and key; without them it speaks no TLS. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+}
+
+/** Debian's docker-registry on a free port, with its files in a directory of its own. */
+export async function startDockerRegistry({
+  user,
+  tls,
+}: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const directory = await mkdtempDisposable(join(tmpdir(), 'zosbuilder-registry-'));
   const at = (name: string) => join(directory.path, name);
   if (user)
@@ -28,7 +35,7 @@ export async function startDockerRegistry(user?: {
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: at('data') } },
-    http: { addr: '127.0.0.1:0' },
+    http: { addr: '127.0.0.1:0', ...(tls && { tls }) },
     ...(user && { auth: { htpasswd: { realm: 'test', path: at('htpasswd') } } }),
   };
   await writeFile(at('config.yml'), JSON.stringify(config));

@@ -86,7 +86,7 @@ describe("Debian's docker-registry", () => {
     const image = await makeImage({ layers: [archive(member('file', {}, 'private'))] });
     const layout = await writeFiles(join(scratch.path, 'layout'), layoutFiles([image.manifest], image.blobs));
     const user = { name: 'user', password: 'p@ss:word' };
-    await using registry = await startDockerRegistry(user);
+    await using registry = await startDockerRegistry({ user });
     const name = `${registry.host}/app:1`;
     const creds = `${user.name}:${user.password}`;
     await skopeo(

@@ -13,7 +13,7 @@ import { RegistryAuth } from './registry-auth.ts';
 
 export interface RegistryOptions {
   readonly login?: RegistryLogin;
-  /** Whether the registry is asked without TLS; one on this machine always is. */
+  /** Whether the registry may be asked without TLS, when it does not speak it; one on this machine always may. */
   readonly isInsecure?: boolean;
   /** Milliseconds without a byte after which a request is given up; 60,000 by default. */
   readonly idle?: number;
@@ -26,7 +26,7 @@ export async function openRegistryImage(
   choice: ImageChoice,
   options: RegistryOptions = {},
 ): Promise<OpenImage> {
-  const registry = new Registry(reference, options);
+  const registry = new Registry(reference, await protocolOf(reference, options), options);
   try {
     const { document, digest } = await registry.manifest(reference.digest ?? reference.tag!);
     return { image: await resolveImage(registry, document, choice, digest), close: () => registry.close() };
@@ -39,11 +39,26 @@ export async function openRegistryImage(
 const defaultIdle = 60_000;
 const mostRedirects = 5;
 
+/** TLS, except where it may be left out and is not spoken, or not with a certificate that is trusted. */
+async function protocolOf(
+  { registry }: ImageReference,
+  { isInsecure = false, idle = defaultIdle }: RegistryOptions,
+): Promise<'http' | 'https'> {
+  if (!isInsecure && !isLoopback(registry)) return 'https';
+  try {
+    const url = new URL(`https://${registryHost(registry)}/v2/`);
+    const answer = await httpSend(url, { redirects: 'hand-out', signal: AbortSignal.timeout(idle) });
+    answer.discard();
+    return 'https';
+  } catch {
+    return 'http';
+  }
+}
+
 /** One repository of a registry, for pulling (OCI distribution spec, "Pull"; Docker's HTTP API V2 is the same). */
 class Registry implements ImageSource {
   readonly name: string;
   readonly #base: URL;
-  readonly #isInsecure: boolean;
   readonly #idle: number;
   readonly #retry: RetryOptions;
   readonly #auth: RegistryAuth;
@@ -52,14 +67,12 @@ class Registry implements ImageSource {
 
   constructor(
     reference: ImageReference,
-    { login = {}, isInsecure = false, idle = defaultIdle, retry = {} }: RegistryOptions,
+    protocol: 'http' | 'https',
+    { login = {}, idle = defaultIdle, retry = {} }: RegistryOptions,
   ) {
     const { registry, repository } = reference;
     this.name = formatReference(reference);
-    this.#isInsecure = isInsecure || isLoopback(registry);
-    this.#base = new URL(
-      `${this.#isInsecure ? 'http' : 'https'}://${registryHost(registry)}/v2/${repository}/`,
-    );
+    this.#base = new URL(`${protocol}://${registryHost(registry)}/v2/${repository}/`);
     this.#idle = idle;
     this.#retry = retry;
     this.#auth = new RegistryAuth(this.#base, repository, login, (url, request) => this.#send(url, request));
@@ -208,7 +221,7 @@ class Registry implements ImageSource {
     return new Failure('unavailable', `${host} cannot be asked`, {
       cause,
       hint: looksLikeHttp
-        ? 'it seems to speak HTTP without TLS: try --insecure'
+        ? 'it does not speak TLS: try --insecure'
         : 'check the name, the network and the server',
     });
   }
@@ -228,7 +241,7 @@ class Registry implements ImageSource {
       });
     const mayPass = status === 408 || status === 429 || status >= 500;
     return new Failure(mayPass ? 'unavailable' : 'failed', `${this.name}: ${host} ${said}`, {
-      hint: status === 429 ? 'it limits how often it is asked: log in, or try later' : 'try again later',
+      hint: hintFor(status, this.#base),
     });
   }
 
@@ -278,6 +291,13 @@ async function refusalOf(answer: HttpAnswer): Promise<string> {
   } catch {
     return '';
   }
+}
+
+function hintFor(status: number, { protocol }: URL): string {
+  if (status === 429) return 'it limits how often it is asked: log in, or try later';
+  return status === 400 && protocol === 'http:'
+    ? 'it may want TLS: name the file of its certificate authority in NODE_EXTRA_CA_CERTS'
+    : 'try again later';
 }
 
 /** The bytes behind the first `size` ones. */
