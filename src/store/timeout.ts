@@ -43,16 +43,19 @@ export class TimeoutStore extends Wrapper {
   }
 
   async #within<T>(what: string, signal: AbortSignal | undefined, ask: Ask<T>): Promise<T> {
-    const late = new AbortController();
+    const stop = new AbortController();
     const done = new AbortController();
-    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+    const told = () => stop.abort(signal!.reason);
+    if (signal?.aborted) told();
+    signal?.addEventListener('abort', told); // a tenth of what AbortSignal.any takes
     this.#clock.sleep(this.#timeout, done.signal).then(
-      () => late.abort(this.#failure(what)),
+      () => stop.abort(this.#failure(what)),
       () => {}, // done in time
     );
     try {
-      return await orAborted(ask(either), either);
+      return await orAborted(ask(stop.signal), stop.signal);
     } finally {
+      signal?.removeEventListener('abort', told);
       done.abort(inTime);
     }
   }
