@@ -12,7 +12,10 @@ await runFace({
   version,
   verbs: {
     mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
-    pack: { summary: 'pack a directory into a flist and a store', load: () => import('./rfs/pack.ts') },
+    pack: {
+      summary: 'pack a directory, a tar archive, an image or a flist into a flist and a store',
+      load: () => import('./rfs/pack.ts'),
+    },
     unpack: { summary: 'write the files of a flist into a directory', load: () => import('./rfs/unpack.ts') },
     docker: {
       summary: 'make a flist of a container image',

@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createSecretKey } from 'node:crypto';
 import { type DigestInto, loadBlake2bInto } from '../base/blake2b.ts';
 import { SnappyEncoder } from './snappy-encoder.ts';
 
@@ -42,7 +42,8 @@ export class BlockEncoder {
 
   /** The block as it is stored, after `key`, and the id that it is stored under: 32 bytes. */
   encode(): { id: Buffer; blob: Buffer } {
-    const encryption = createCipheriv(cipher, this.#key, this.#key.subarray(0, nonceSize));
+    // A key object, because Node tries bytes as one first, and that costs an error with its stack.
+    const encryption = createCipheriv(cipher, createSecretKey(this.#key), this.#key.subarray(0, nonceSize));
     const sealed = encryption.update(this.#snappy.encode());
     encryption.final();
     const blob = this.#blob.subarray(0, sealed.length + tagSize);

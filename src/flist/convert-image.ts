@@ -1,13 +1,12 @@
 import { Failure } from '../base/errors.ts';
 import type { Store } from '../store/store.ts';
 import { bytesContent } from '../tree/content.ts';
-import { Tree } from '../tree/tree.ts';
 import type { TreeBuilder } from '../tree/tree-builder.ts';
 import type { Image } from './oci/image.ts';
 import { type OpenImage, type PullProgress, readImageTree } from './oci/image-tree.ts';
 import { formatPlatform } from './oci/platform.ts';
 import { startupToml } from './oci/startup.ts';
-import { type PackOptions, type PackSummary, packTree } from './pack.ts';
+import { type PackOptions, type PackSummary, packEntries } from './pack.ts';
 
 export interface ConvertOptions extends PackOptions {
   /** Opens the image; called when the store is known to take blocks. */
@@ -43,7 +42,7 @@ export async function convertImage({
   try {
     addWhatRuntimesNeed(tree, image);
     const tags = new Map([...(packing.tags ?? []), ...tagsOf(image)]);
-    const summary = await packTree(Tree.from(tree), { ...packing, tags });
+    const summary = await packEntries(tree, { ...packing, tags });
     const digest = tags.get('digest');
     return { ...(digest !== undefined && { digest }), platform: tags.get('platform')!, ...summary };
   } finally {

@@ -76,7 +76,7 @@ export async function copyBlocks<Block extends NamedBlock>(
   try {
     await forEachParallel(blocks, concurrency, async (block, signal) => {
       if (!(await isThere(block, signal))) {
-        const copied = (await threads.copy(block.id, signal)) ?? (await copyHere(block, signal));
+        const copied = (await threads.copy(block.id)) ?? (await copyHere(block, signal));
         if (copied !== undefined) {
           counts.copiedBlocks++;
           counts.copiedBytes += copied;
@@ -108,11 +108,11 @@ class ThreadsWhenWorthIt {
   }
 
   /** The stored bytes of a block that was copied; undefined for one that is to be copied in another way. */
-  async copy(id: BlockId, signal: AbortSignal): Promise<number | undefined> {
+  async copy(id: BlockId): Promise<number | undefined> {
     if (this.#from === undefined || this.#to === undefined || ++this.#asked <= fewBlocks) return undefined;
     this.#threads ??= new CopyThreads(this.#from.root, this.#to.root);
     const copy = await this.#threads.copy(id);
-    if (copy?.temporary !== undefined) await this.#to.adopt(id, copy.temporary, signal);
+    if (copy?.temporary !== undefined) await this.#to.adopt([{ id, temporary: copy.temporary }]);
     return copy?.bytes;
   }
 

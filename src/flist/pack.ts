@@ -1,11 +1,15 @@
 import { Failure } from '../base/errors.ts';
 import type { Route } from '../store/route.ts';
 import type { Store } from '../store/store.ts';
-import type { Tree } from '../tree/tree.ts';
-import { initBlockCodec } from './block-codec.ts';
-import { ManifestWriter } from './manifest-writer.ts';
-import { type BlockCounts, packBlocks } from './pack-blocks.ts';
-import { packInodes } from './pack-inodes.ts';
+import { depthFirst } from '../tree/depth-first.ts';
+import type { Entry, Tree } from '../tree/tree.ts';
+import type { StoredCounts } from './pack/block-sink.ts';
+import { PackPipeline } from './pack/pipeline.ts';
+import { Previous } from './pack/previous.ts';
+import { PackProblems } from './pack/problems.ts';
+import { type PackCounts, PackProgress } from './pack/progress.ts';
+import { PackRows } from './pack/rows.ts';
+import type { PackSource } from './pack-source.ts';
 
 export interface PackOptions {
   /** The path of the `.fl` file. */
@@ -15,39 +19,104 @@ export interface PackOptions {
   /** Where the manifest says that the blocks are; `routeUrl` makes their addresses. */
   readonly routes: readonly Route[];
   readonly tags?: ReadonlyMap<string, string>;
-  /** Blocks in the works at one time, each of about 2 MiB of memory; 8 by default. */
+  /** The `.fl` file of an earlier pack: files that it has, and that nobody has touched since, are not read. */
+  readonly previous?: string;
+  /** Look for every block of those files in the store, and not only for some of them. */
+  readonly checkPrevious?: boolean;
+  /** Read and count, but store and publish nothing. */
+  readonly dryRun?: boolean;
+  /** What is at a path of the source now: a file that changed while it was read is read again. */
+  readonly again?: ((path: string) => Entry | undefined) | undefined;
+  /** Problems that the source finds on its way. */
+  readonly problems?: PackProblems | undefined;
+  /** Blocks on their way into the store at one time, each of up to 512 KiB; 32 by default. */
   readonly concurrency?: number;
-  /** Called after every block with the counts so far. */
-  readonly onProgress?: (counts: Readonly<BlockCounts>) => void;
+  /** Threads that read and encode; one a core by default. */
+  readonly threads?: number;
+  /** Called with the counts so far, some times a second and more. */
+  readonly onProgress?: (counts: PackCounts) => void;
+  /** Hears of what people may want to know. */
+  readonly note?: (line: string) => void;
+  readonly signal?: AbortSignal;
 }
 
-export interface PackSummary extends Readonly<BlockCounts> {
+export interface PackSummary extends Readonly<StoredCounts> {
   /** Regular files in the manifest. */
   readonly files: number;
+  /** Plain bytes of all files; a file with several names counts once. */
+  readonly bytes: number;
+  /** Blocks of all files; equal ones count each time. */
+  readonly blocks: number;
+  /** Files that were not read, since the previous manifest has them, and their bytes. */
+  readonly unchangedFiles: number;
+  readonly unchangedBytes: number;
+  /** Whether the manifest is the previous one, byte for byte. */
+  readonly isUnchanged: boolean;
 }
 
+/** Entries as they come: depth first, the root as `''`. */
+export type Entries =
+  | AsyncIterable<readonly [path: string, entry: Entry]>
+  | Iterable<readonly [path: string, entry: Entry]>;
+
+/** A pack began a little earlier than its clock says: file times come from a clock that ticks every few milliseconds. */
+const clockTick = 10;
+
 /**
- * Packs a tree: its contents as blocks into the store, everything else into a manifest, which gets its name when every block
- * is in its place. Equal trees give equal manifests.
- * @throws Failure of the store, of a content that cannot be read, or for a name that a manifest cannot hold; the former
- * manifest stays.
+ * Packs entries that come depth first, the root first: their contents as blocks into the store, everything else into a
+ * manifest, which gets its name when every block is in its place. Files are read and encoded in parallel, equal blocks once;
+ * the same entries give the same bytes, however many threads there are. Memory is bounded, whatever comes.
+ * @throws Failure of the store; for files that cannot be read or keep changing, after all others are stored; or for a name
+ * that a manifest cannot hold. The former manifest stays then.
  */
-export async function packTree(tree: Tree, options: PackOptions): Promise<PackSummary> {
-  const { manifest: path, store, routes, tags = new Map(), concurrency = 8, onProgress = () => {} } = options;
-  if (!store.capabilities.write)
+export async function packEntries(entries: Entries, options: PackOptions): Promise<PackSummary> {
+  const { manifest: path, store, routes, tags = new Map(), dryRun = false } = options;
+  const began = new Date(Date.now() - clockTick);
+  if (!store.capabilities.write && !dryRun)
     throw new Failure('denied', `${store.address} cannot keep blocks`, {
       hint: 'pack into a store that can be written, for example dir:///srv/blocks',
     });
-  await initBlockCodec();
-  const { inodes, files } = packInodes(tree);
-  const { blocks, counts } = await packBlocks(files, store, { concurrency, onProgress });
-  const writer = await ManifestWriter.create(path);
+  const previous = await openPrevious(options);
+  const before = previous && { path: options.previous!, previous };
+  const rows = dryRun ? undefined : new PackRows(path, before);
+  const problems = options.problems ?? new PackProblems();
+  const progress = new PackProgress(options.onProgress);
+  const { again, concurrency = 32, threads, signal } = options;
+  const pipeline = new PackPipeline({
+    ...{ store, rows, previous, problems, progress, again, concurrency, threads, signal },
+  });
   try {
-    for (const inode of inodes) writer.add(inode, blocks.get(inode.ino));
-    await writer.finish({ tags, routes });
+    await pipeline.run(entries);
+    problems.throwIfAny();
+    const isUnchanged = (await rows?.finish({ tags, routes }, began)) ?? false;
+    const { files, bytes, blocks, unchangedFiles, unchangedBytes } = progress.counts;
+    return { files, bytes, blocks, ...pipeline.stored, unchangedFiles, unchangedBytes, isUnchanged };
   } catch (error) {
-    await writer.abandon();
+    await rows?.abandon();
     throw error;
   }
-  return { files: files.length, ...counts };
+}
+
+async function openPrevious({
+  previous: path,
+  checkPrevious = false,
+  store,
+  note = () => {},
+}: PackOptions): Promise<Previous | undefined> {
+  if (path === undefined) return undefined;
+  const previous = await Previous.read(path);
+  if (!previous.hasBeginning)
+    note(`${path} does not say when it was packed (its times were not kept): every file is read`);
+  else await previous.checkBlocks(store, { all: checkPrevious });
+  return previous;
+}
+
+/** `packEntries` of a tree. */
+export function packTree(tree: Tree, options: PackOptions): Promise<PackSummary> {
+  return packEntries(depthFirst(tree), options);
+}
+
+/** `packEntries` of a source, which stays open. */
+export function packSource(source: PackSource, options: PackOptions): Promise<PackSummary> {
+  return packEntries(source.entries(), { ...options, again: source.again, problems: source.problems });
 }

@@ -25,7 +25,8 @@ export {
 export { type BlockReader, storeReader, treeOfManifest } from '../flist/manifest-tree.ts';
 export { ManifestWriter } from '../flist/manifest-writer.ts';
 export { type MarkedBlocks, markBlocks } from '../flist/mark-blocks.ts';
-export { type PackOptions, type PackSummary, packTree } from '../flist/pack.ts';
+export { type PackOptions, type PackSummary, packEntries, packSource, packTree } from '../flist/pack.ts';
+export { openPackSource, type PackSource, type PackSourceOptions } from '../flist/pack-source.ts';
 export { type SyncOptions, type SyncSummary, syncStores } from '../flist/sync-stores.ts';
 export type { UnpackBlocks } from '../flist/unpack/crew.ts';
 export { RemoteBlocks } from '../flist/unpack/remote-blocks.ts';

@@ -1,4 +1,5 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
 import { makeDirectory, syncDirectory, temporaryName } from '../base/files.ts';
@@ -6,6 +7,12 @@ import { type Libc, loadLibc } from '../base/libc.ts';
 import { GroupCommit } from './group-commit.ts';
 
 type Syncing = Pick<Libc, 'syncFileSystem'>;
+
+/** A file that is whole under a temporary name, and the name that it gets. */
+export interface WrittenFile {
+  readonly temporary: string;
+  readonly path: string;
+}
 
 /**
  * Writes the files of a directory store so that a name is never anything but a whole block, also after a power cut. Files
@@ -25,17 +32,16 @@ export class DirWriter {
   /** Returns when the file is durable under its name. A signal stops it until the file gets its name. */
   write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     const temporary = temporaryName(path);
-    return this.#place(temporary, path, () => writeNew(temporary, bytes), signal);
+    return this.#place([{ temporary, path }], () => writeNew(temporary, bytes), signal);
   }
 
-  /** As `write`, for bytes that are in a file under a temporary name; after an error that file is gone. */
-  adopt(temporary: string, path: string, signal?: AbortSignal): Promise<void> {
-    return this.#place(temporary, path, async () => {}, signal);
+  /** As `write`, for bytes that are in files under temporary names; after an error those files are gone. */
+  adopt(files: readonly WrittenFile[]): Promise<void> {
+    return this.#place(files, async () => {}, undefined);
   }
 
   async #place(
-    temporary: string,
-    path: string,
+    files: readonly WrittenFile[],
     write: () => Promise<void>,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -44,14 +50,17 @@ export class DirWriter {
     const durable = (step: () => Promise<void>, syncAlone: () => Promise<void>) =>
       commit === undefined ? step().then(syncAlone) : commit.durable(step);
     try {
-      await durable(write, () => syncFile(temporary));
+      await durable(write, () => eachOf(files, ({ temporary }) => syncFile(temporary)));
       signal?.throwIfAborted();
       await durable(
-        () => rename(temporary, path),
-        () => syncDirectory(dirname(path)),
+        async () => {
+          // Without a promise for each: a pack gives thousands of files their names.
+          for (const { temporary, path } of files) renameSync(temporary, path);
+        },
+        () => eachOf(new Set(files.map(({ path }) => dirname(path))), syncDirectory),
       );
     } catch (error) {
-      await rm(temporary, { force: true });
+      await eachOf(files, ({ temporary }) => rm(temporary, { force: true }));
       throw error;
     }
   }
@@ -64,6 +73,10 @@ export class DirWriter {
       await root.close();
     }
   }
+}
+
+async function eachOf<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  for (const item of items) await work(item);
 }
 
 async function syncFile(path: string): Promise<void> {

@@ -4,7 +4,7 @@ import { errnoOf, Failure } from '../base/errors.ts';
 import { directoryFailure, flatPath, shardedPath } from './dir-paths.ts';
 import { DirUpkeep } from './dir-upkeep.ts';
 import { DirWriter } from './dir-writer.ts';
-import type { DirectBlocks } from './direct-writer.ts';
+import type { DirectBlocks, WrittenBlock } from './direct-writer.ts';
 import { type BlockId, isBlockId, type Store, storedBlockLimit } from './store.ts';
 import { missingBlock, requireBlockId } from './store-errors.ts';
 
@@ -26,7 +26,7 @@ export class DirStore implements Store {
     this.address = `dir://${root}`;
     this.#writer = new DirWriter(root);
     this.upkeep = new DirUpkeep(root, this.address);
-    this.direct = { root, adopt: (id, temporary, signal) => this.#adopt(id, temporary, signal) };
+    this.direct = { root, adopt: (blocks) => this.#adopt(blocks) };
   }
 
   async get(id: BlockId, signal?: AbortSignal): Promise<Uint8Array> {
@@ -52,12 +52,15 @@ export class DirStore implements Store {
     }
   }
 
-  async #adopt(id: BlockId, temporary: string, signal?: AbortSignal): Promise<void> {
-    requireBlockId(id);
+  async #adopt(blocks: readonly WrittenBlock[]): Promise<void> {
+    const files = blocks.map(({ id, temporary }) => {
+      requireBlockId(id);
+      return { temporary, path: shardedPath(this.#root, id) };
+    });
     try {
-      await this.#writer.adopt(temporary, shardedPath(this.#root, id), signal);
+      await this.#writer.adopt(files);
     } catch (error) {
-      throw this.#failure(`cannot write block ${id}`, error, signal);
+      throw this.#failure(`cannot write ${blocks.length} blocks`, error);
     }
   }
 

@@ -17,7 +17,7 @@ test('what a thread wrote by itself is a block when the store has adopted it, an
   const id = blake2b(blob);
   const temporary = writer.write(id, blob)!;
   expect(await store.has(id)).toBe(false);
-  await store.direct.adopt(id, temporary);
+  await store.direct.adopt([{ id, temporary }]);
   expect(Buffer.from(await store.get(id)).toString()).toBe('the stored bytes');
   expect(writer.write(id, blob)).toBeUndefined();
   expect(await everything(root)).toEqual([id.slice(0, 2), `${id.slice(0, 2)}/${id}`]);
@@ -26,7 +26,7 @@ test('what a thread wrote by itself is a block when the store has adopted it, an
 test('a block that cannot get its name leaves no file', async () => {
   const root = join(await testDirectory(), 'store');
   const temporary = new DirectWriter(root).write('ab'.repeat(32), Buffer.from('x'))!;
-  await expect(new DirStore(root).direct.adopt('cd'.repeat(32), temporary)).rejects.toMatchObject({
+  await expect(new DirStore(root).direct.adopt([{ id: 'cd'.repeat(32), temporary }])).rejects.toMatchObject({
     kind: 'unavailable',
   });
   expect(await everything(root)).toEqual(['ab']);

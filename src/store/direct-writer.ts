@@ -6,11 +6,17 @@ import { errnoOf } from '../base/errors.ts';
 import { directoryFailure, flatPath, shardedPath } from './dir-paths.ts';
 import type { BlockId } from './store.ts';
 
+/** A block in a file that waits for its name. */
+export interface WrittenBlock {
+  readonly id: BlockId;
+  readonly temporary: string;
+}
+
 /** How a thread puts blocks into a directory by itself: a `DirectWriter` writes them, the store gives them their names. */
 export interface DirectBlocks {
   readonly root: string;
-  /** As `Store.put`, for a block that is whole in a file that a `DirectWriter` wrote; after an error that file is gone. */
-  adopt(id: BlockId, temporary: string, signal?: AbortSignal): Promise<void>;
+  /** As `Store.put`, for blocks that are whole in files that a `DirectWriter` wrote; after an error those files are gone. */
+  adopt(blocks: readonly WrittenBlock[]): Promise<void>;
 }
 
 /**

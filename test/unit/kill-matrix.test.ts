@@ -1,5 +1,6 @@
 /** Every command that writes blocks, caches, flists or files is killed in its middle, at each of its steps. */
 import { spawn } from 'node:child_process';
+import { createCipheriv } from 'node:crypto';
 import { once } from 'node:events';
 import {
   cp,
@@ -53,6 +54,19 @@ const operations: readonly Operation[] = [
     arguments: ({ meta, blocks, source }) => ['pack', '-m', meta, '-s', `dir://${blocks}`, source],
     below: ({ root }) => root,
     prepare: ({ source }) => writeFile(join(source, 'dir/file'), changed),
+  },
+  {
+    name: 'pack, by threads',
+    arguments: ({ meta, blocks, source }) => ['pack', '-m', meta, '-s', `dir://${blocks}`, source],
+    below: ({ root }) => root,
+    prepare: async ({ source }) => {
+      const names = Array.from({ length: 300 }, (_, i) => `file ${i}`);
+      await Promise.all(names.map((name) => writeFile(join(source, name), name)));
+      await writeFile(
+        join(source, 'large'),
+        createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(9 << 20)),
+      );
+    },
   },
   {
     name: 'cache write',

@@ -1,5 +1,8 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../base/exec.ts';
 import { testDirectory } from '../../store/test-directory.ts';
@@ -42,6 +45,48 @@ describe('rfs pack', () => {
     expect(code).toBe(2);
     expect(error).toMatch(/^error: .*store.*\nhint: .*--store dir:/);
     await expect(readFile(meta)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('leaves out what it is told to, and changes nothing in a dry run', async () => {
+    const { source, meta, store } = await sample();
+    const options = ['-m', meta, '-s', store, '-e', 'link', '--exclude', '/dir/*', source];
+    const dry = await rfs('pack', '--dry-run', ...options);
+    expect(dry).toMatchObject({ code: 0, out: expect.stringContaining('0 blocks would be new') });
+    await expect(readFile(meta)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await rfs('pack', ...options)).toMatchObject({ code: 0 });
+    expect((await rfs('flist', 'tree', meta)).out).toBe('/\n  dir/\n');
+  });
+
+  test('takes a tar archive, and packs the same flist as from the directory', async () => {
+    const { directory, source, meta, store } = await packed();
+    const [archive, other] = [join(directory, 'source.tar.gz'), join(directory, 'other.fl')];
+    await run('tar', ['--format=pax', '-C', source, '-czf', archive, '.']);
+    expect(await rfs('pack', '-m', other, '-s', store, archive)).toMatchObject({ code: 0, error: '' });
+    expect(await readFile(other)).toEqual(await readFile(meta));
+  });
+
+  test('publishes the previous flist again when nothing has changed', async () => {
+    const { source, meta, store } = await packed();
+    const before = await readFile(meta);
+    const again = await rfs('pack', '-m', meta, '-s', store, '--previous', meta, '--check-previous', source);
+    expect(again.out).toMatch(/; the flist is the previous one\n$/);
+    expect(await readFile(meta)).toEqual(before);
+  });
+
+  test('ends at a signal with an error, without a flist and without half-written files', async () => {
+    const { directory, source, meta, store } = await sample();
+    await writeFile(join(source, 'large'), Buffer.alloc(1 << 20));
+    await run('truncate', ['-s', '200G', join(source, 'large')]);
+    const child = spawn(process.execPath, [program, 'pack', '-m', meta, '-s', store, source]);
+    const ended = once(child, 'close');
+    const printed: Buffer[] = [];
+    child.stderr.on('data', (chunk: Buffer) => printed.push(chunk));
+    while ((await readdir(directory, { recursive: true })).length < 7) await setTimeout(10);
+    child.kill('SIGINT');
+    expect(await ended).toEqual([1, null]);
+    expect(Buffer.concat(printed).toString()).toMatch(/^error: interrupted by SIGINT\nhint: run .* again/);
+    const names = await readdir(directory, { recursive: true });
+    expect(names.filter((name) => name.endsWith('.tmp') || name.endsWith('.fl'))).toEqual([]);
   });
 
   test('of a directory that is not there fails and keeps the former flist', async () => {

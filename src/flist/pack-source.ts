@@ -1,0 +1,59 @@
+import { loadLibc } from '../base/libc.ts';
+import type { Route } from '../store/route.ts';
+import { excludeMatching } from '../tree/exclude.ts';
+import type { Entry } from '../tree/tree.ts';
+import { lookAgain, type WalkOptions, walkDirectory } from '../tree/walk-directory.ts';
+import type { PullProgress } from './oci/image-tree.ts';
+import type { Platform } from './oci/platform.ts';
+import { PackProblems } from './pack/problems.ts';
+import { openStoredSource } from './stored-source.ts';
+
+/** Something that can be packed. */
+export interface PackSource {
+  /** Depth first: the root as `''`, a directory before what is in it, the names of one directory in byte order. */
+  entries(): Iterable<readonly [path: string, entry: Entry]>;
+  /** What is at a path now, where that may change while it is packed; undefined when nothing is there any more. */
+  readonly again?: (path: string) => Entry | undefined;
+  /** What could not be read while the entries were found. */
+  readonly problems?: PackProblems;
+  /** What of the source a flist will not have, for people; absent when it will have all. */
+  readonly lost?: string;
+  close(): Promise<void>;
+}
+
+export interface PackSourceOptions {
+  /** What to leave out: patterns as `.gitignore` has them. */
+  readonly exclude?: readonly string[];
+  /** Whether directories on which other file systems are mounted are taken as empty ones. */
+  readonly oneFileSystem?: boolean | undefined;
+  /** Of an image that is there for several platforms; that of this machine by default. */
+  readonly platform?: Platform | undefined;
+  /** Where the blocks of a flist are that is packed again; by default where it says. */
+  readonly routes?: readonly Route[] | undefined;
+  readonly onPull?: ((progress: PullProgress) => void) | undefined;
+}
+
+/**
+ * Opens what is to be packed: a directory, a tar archive, a container image or a flist, as `openStoredSource` tells them.
+ * @throws Failure of `openStoredSource`, or `usage` for a pattern that can match nothing.
+ */
+export async function openPackSource(target: string, options: PackSourceOptions = {}): Promise<PackSource> {
+  const exclude = excludeMatching(options.exclude ?? []);
+  const source = await openStoredSource(target, { ...options, exclude });
+  if (source.kind !== 'directory') return source;
+  return directorySource(source.path, { exclude, oneFileSystem: options.oneFileSystem });
+}
+
+/** A directory of this machine, with everything in it that a flist can hold. */
+export async function directorySource(directory: string, options: WalkOptions = {}): Promise<PackSource> {
+  const problems = new PackProblems();
+  const libc = await loadLibc();
+  const onProblem: WalkOptions['onProblem'] = (path, error) => problems.add(path, error);
+  return {
+    entries: () => walkDirectory(directory, { ...options, libc, onProblem }),
+    again: (path) => lookAgain(directory, path, { libc }),
+    problems,
+    ...(libc === undefined && { lost: 'extended attributes, since the npm package koffi is missing' }),
+    async close() {},
+  };
+}

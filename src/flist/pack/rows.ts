@@ -1,0 +1,107 @@
+import { copyFile, open, rename, rm, utimes } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { makeDirectory, syncDirectory, temporaryName } from '../../base/files.ts';
+import type { BlockRef } from '../block-codec.ts';
+import type { Inode } from '../inode.ts';
+import type { ManifestSettings } from '../manifest.ts';
+import { ManifestWriter } from '../manifest-writer.ts';
+import type { Previous } from './previous.ts';
+
+/** A manifest of an earlier pack, and where it lies. */
+export interface PreviousFile {
+  readonly path: string;
+  readonly previous: Previous;
+}
+
+/**
+ * The rows of the manifest that is being packed. As long as they are those of the previous one nothing is written: when all
+ * are, that file is published again; and at the first other one, those before it are taken from there.
+ */
+export class PackRows {
+  readonly #path: string;
+  readonly #before: PreviousFile | undefined;
+  #writer: ManifestWriter | undefined;
+  /** How many rows are those of the previous manifest, from the first. */
+  #same = 0;
+
+  constructor(path: string, before: PreviousFile | undefined) {
+    this.#path = path;
+    this.#before = before;
+  }
+
+  /**
+   * Takes the next row.
+   * @param unchanged the row of the previous manifest whose blocks this one has, where that is known
+   */
+  async add(inode: Inode, refs: readonly BlockRef[] | undefined, unchanged?: number): Promise<void> {
+    const { previous } = this.#before ?? {};
+    if (this.#writer === undefined) {
+      if (previous?.isRow(this.#same, inode) && this.#hasRefs(refs, unchanged)) {
+        this.#same++;
+        return;
+      }
+      await this.#begin();
+    }
+    this.#writer!.add(inode, refs ?? previous!.rowAt(unchanged!).refs);
+  }
+
+  #hasRefs(refs: readonly BlockRef[] | undefined, unchanged: number | undefined): boolean {
+    if (refs === undefined) return unchanged === this.#same;
+    return isDeepStrictEqual(refs, this.#before!.previous.rowAt(this.#same).refs);
+  }
+
+  async #begin(): Promise<void> {
+    this.#writer = await ManifestWriter.create(this.#path);
+    for (let row = 0; row < this.#same; row++) {
+      const { inode, refs } = this.#before!.previous.rowAt(row);
+      this.#writer.add(inode, refs);
+    }
+  }
+
+  /**
+   * Publishes the manifest, and gives it the time at which the pack began (`beginningOf`).
+   * @returns whether it is the previous one, byte for byte
+   */
+  async finish(settings: ManifestSettings, began: Date): Promise<boolean> {
+    const { manifest } = this.#before?.previous ?? {};
+    const isSame =
+      this.#writer === undefined &&
+      manifest?.inodes.length === this.#same &&
+      isDeepStrictEqual(manifest.tags, settings.tags) &&
+      isDeepStrictEqual(manifest.routes, settings.routes);
+    if (isSame) await republish(this.#before!.path, this.#path, began);
+    else {
+      if (this.#writer === undefined) await this.#begin();
+      await this.#writer!.finish(settings);
+      await utimes(this.#path, began, began);
+    }
+    return isSame;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#writer?.abandon();
+  }
+}
+
+/** A new file, also where the path stays: it has to be younger than the time that it bears. */
+async function republish(from: string, to: string, time: Date): Promise<void> {
+  await makeDirectory(dirname(to));
+  const temporary = temporaryName(to);
+  try {
+    await copyFile(from, temporary);
+    await utimes(temporary, time, time);
+    const file = await open(temporary, 'r+');
+    try {
+      await file.chmod(0o644);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(to));
+}
