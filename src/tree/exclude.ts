@@ -62,6 +62,7 @@ function nextPart(glob: string, at: number): [taken: number, regex: string] {
   const beginsName = at === 0 || glob[at - 1] === '/';
   if (stars === '**' && beginsName && rest[2] === '/') return [3, '(?:.*/)?'];
   if (rest === '/**') return [3, '/.+'];
+  if (glob === '**') return [2, '.+'];
   if (stars !== '') return [stars.length, '[^/]*'];
   if (rest.startsWith('?')) return [1, '[^/]'];
   const [set, negated, members] = /^\[([!^]?)(\]?[^\]]*)\]/s.exec(rest) ?? [];
