@@ -50,17 +50,18 @@ async function serveEmpty(directory: string, environment: NodeJS.ProcessEnv = {}
   onTestFinished(async () => {
     child.kill('SIGKILL');
   });
+  const ended = once(child, 'exit');
   await once(child, 'message');
-  return child;
+  return { child, ended };
 }
 
 test('a mount has its own type and source, answers, and ends its server when it is taken off', async () => {
   const directory = await scratch();
-  const server = await serveEmpty(directory);
+  const { ended } = await serveEmpty(directory);
   expect(await findMount(directory)).toMatchObject({ type: 'fuse.test', source: 'test' });
   expect((await shell('stat', ['-c', '%F', directory])).stdout).toBe('directory\n');
   await unmount(directory);
-  expect(await once(server, 'exit')).toEqual([0, null]);
+  expect(await ended).toEqual([0, null]);
 });
 
 test('the mount program of busybox does as well as that of util-linux', async () => {
@@ -75,9 +76,9 @@ test('the mount program of busybox does as well as that of util-linux', async ()
 
 test('a mount that lost its server is detached before the next one', async () => {
   const directory = await scratch();
-  const server = await serveEmpty(directory);
-  server.kill('SIGKILL');
-  await once(server, 'exit');
+  const { child, ended } = await serveEmpty(directory);
+  child.kill('SIGKILL');
+  await ended;
   await expect(shell('stat', [directory])).rejects.toThrow(/not connected/);
   await serveEmpty(directory);
   expect((await shell('stat', ['-c', '%F', directory])).stdout).toBe('directory\n');
@@ -85,14 +86,14 @@ test('a mount that lost its server is detached before the next one', async () =>
 
 test('a mount that is in use is detached', async () => {
   const directory = await scratch();
-  const server = await serveEmpty(directory);
+  const { ended } = await serveEmpty(directory);
   const user = spawn('sleep', ['1000'], { cwd: directory });
   onTestFinished(() => void user.kill());
   await once(user, 'spawn');
   await unmount(directory);
   expect(await findMount(directory)).toBeUndefined();
   user.kill();
-  expect(await once(server, 'exit')).toEqual([0, null]);
+  expect(await ended).toEqual([0, null]);
 });
 
 test('taking off what is not mounted is fine', async () => {
