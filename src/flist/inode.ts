@@ -49,6 +49,7 @@ export function kindOfMode(mode: number): EntryKind | undefined {
   return kinds.get(mode & 0o170000);
 }
 
+/** Whether a text names a type of entry. */
 export function isKind(text: string): text is EntryKind {
   return Object.hasOwn(typeBits, text);
 }

@@ -158,6 +158,7 @@ export class ColumnsBuilder {
   }
 }
 
+/** What breaks the rule that every parent is a directory of the manifest. */
 export function missingParent(ino: number, parent: number): Violation {
   return new Violation(`the parent ${parent} of inode ${ino} is not a directory`);
 }

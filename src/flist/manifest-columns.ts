@@ -55,6 +55,7 @@ export function rowOf(ino: Float64Array, number: number): number | undefined {
   return ino[low] === number ? low : undefined;
 }
 
+/** The name of the inode in a row, as the bytes that it truly has. */
 export function nameBytes({ text, textStart }: ManifestColumns, row: number): Uint8Array {
   return text.subarray(textStart[2 * row], textStart[2 * row + 1]);
 }
@@ -129,6 +130,7 @@ export function blocksAt(columns: ManifestColumns, row: number): BlockRef[] {
   return Array.from({ length: columns.blockStart[row + 1]! - first }, (_, i) => blockAt(columns, first + i));
 }
 
+/** How many blocks the inode in a row has. */
 export function blockCountAt({ blockStart }: ManifestColumns, row: number): number {
   return blockStart[row + 1]! - blockStart[row]!;
 }

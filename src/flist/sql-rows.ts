@@ -75,16 +75,28 @@ function damaged(table: string): Error {
   return new Error(`its table "${table}" is damaged`);
 }
 
+/**
+ * A value as a whole number.
+ * @throws Error that names the column
+ */
 export function integer(value: unknown, column: string): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw wrongType(value, column, 'an integer');
   return value;
 }
 
+/**
+ * A value as text.
+ * @throws Error that names the column
+ */
 export function text(value: unknown, column: string): string {
   if (typeof value !== 'string') throw wrongType(value, column, 'text');
   return value;
 }
 
+/**
+ * A value as bytes.
+ * @throws Error that names the column
+ */
 export function blob(value: unknown, column: string): Uint8Array {
   if (!(value instanceof Uint8Array)) throw wrongType(value, column, 'a BLOB');
   return value;

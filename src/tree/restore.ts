@@ -137,7 +137,7 @@ export function descriptorPath(descriptor: number): string {
 }
 
 /** A name or link target as Node takes it. */
-export function nameFor(name: string): Place {
+function nameFor(name: string): Place {
   return name.isWellFormed() ? name : encodeName(name);
 }
 

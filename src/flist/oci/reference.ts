@@ -5,7 +5,7 @@ import { type Digest, isDigest } from './digest.ts';
  * Docker Hub, the registry of an image name without one: what names call it, where it answers, the keys under which Docker keeps
  * its credentials, and the part of it that names without a slash are in.
  */
-export const dockerHub = {
+const dockerHub = {
   name: 'docker.io',
   host: 'registry-1.docker.io',
   credentialKeys: ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io', 'registry-1.docker.io'],

@@ -12,6 +12,7 @@ interface SentFailure {
   readonly cause: string | undefined;
 }
 
+/** What was thrown, as it can be sent to another thread. */
 export function sentFailure(error: unknown): SentFailure {
   if (!(error instanceof Failure))
     return { kind: 'failed', message: describeError(error), hint: undefined, cause: undefined };
@@ -19,6 +20,7 @@ export function sentFailure(error: unknown): SentFailure {
   return { kind, message, hint, cause: cause === undefined ? undefined : describeError(cause) };
 }
 
+/** The failure that another thread sent. */
 export function receivedFailure({ kind, message, hint, cause }: SentFailure): Failure {
   return new Failure(kind, message, {
     ...(hint !== undefined && { hint }),

@@ -41,6 +41,7 @@ export function threadsFor(files: number, bytes: number): number {
   return bytes < 16 << 20 && files < 500 ? 0 : Math.min(availableParallelism(), mostThreads);
 }
 
+/** Starts what runs the jobs of an unpacking: so many threads, or with 0 the thread of the caller. It is to be closed. */
 export async function startCrew(
   settings: UnpackSettings,
   blocks: UnpackBlocks,
