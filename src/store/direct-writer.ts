@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fchmodSync, mkdirSync, openSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { errnoOf } from '../base/errors.ts';
 import { directoryFailure, flatPath, shardedPath } from './dir-paths.ts';
@@ -25,7 +25,6 @@ export interface DirectBlocks {
  */
 export class DirectWriter {
   readonly #root: string;
-  readonly #shards = new Set<string>();
   readonly #mark = `${process.pid}.${randomBytes(4).toString('hex')}${threadId.toString(16)}`;
   #count = 0;
 
@@ -59,13 +58,8 @@ export class DirectWriter {
   }
 
   #writeNew(id: BlockId, blob: Uint8Array): string {
-    const shard = dirname(shardedPath(this.#root, id));
-    if (!this.#shards.has(shard)) {
-      mkdirSync(shard, { recursive: true });
-      this.#shards.add(shard);
-    }
-    const temporary = join(shard, `.${id}.${this.#mark}${(this.#count++).toString(16)}.tmp`);
-    const file = openSync(temporary, 'wx', 0o644);
+    const temporary = `${dirname(shardedPath(this.#root, id))}/.${id}.${this.#mark}${(this.#count++).toString(16)}.tmp`;
+    const file = create(temporary);
     try {
       for (let written = 0; written < blob.length; ) written += writeSync(file, blob, written);
       fchmodSync(file, 0o644);
@@ -76,5 +70,16 @@ export class DirectWriter {
       closeSync(file);
     }
     return temporary;
+  }
+}
+
+/** A new file; its directory is made when it is not there, also when somebody has just removed it. */
+function create(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o644);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, 'wx', 0o644);
   }
 }

@@ -90,7 +90,11 @@ export class JobPool {
   }
 
   #newThread(): Thread {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: this.#options });
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: this.#options,
+      // Little in it lives longer than a block; without a limit it grows to 34 MB a thread.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     const thread: Thread = { worker, underway: [] };
     worker.on('message', async (answer: WorkerAnswer) => {
       const task = thread.underway.shift()!;

@@ -73,8 +73,8 @@ interface Item {
   readonly piece: Piece;
 }
 
-/** Entries that are found and not written yet: some 25 MB, and as far as the walk is ahead of the packing. */
-const mostRows = 50_000;
+/** Entries that are found and not written yet, which is as far as the walk is ahead of the packing: some 10 MB. */
+const mostRows = 8192;
 /** Jobs that no thread has begun: 8 GiB of a large file. */
 const mostQueued = 2048;
 /** Bytes that the main thread has read for the threads. */
