@@ -84,7 +84,8 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
 
   const { errno } = koffi.os;
   const room = Buffer.alloc(xattrLimit);
-  const times = Buffer.alloc(32);
+  /** Two of `struct timespec`. */
+  const times = new BigInt64Array(4);
   const failure = (syscall: string, subject: LibcPath | number) =>
     new LibcError(
       koffi.errno(),
@@ -119,10 +120,10 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
       if (mknod(cPath(path), mode, makedev(device.major, device.minor)) !== 0) throw failure('mknod', path);
     },
     setTimes(path, access, modification) {
-      for (const [index, { seconds, nanoseconds }] of [access, modification].entries()) {
-        times.writeBigInt64LE(BigInt(seconds), index * 16);
-        times.writeBigInt64LE(BigInt(nanoseconds), index * 16 + 8);
-      }
+      times[0] = BigInt(access.seconds);
+      times[1] = BigInt(access.nanoseconds);
+      times[2] = BigInt(modification.seconds);
+      times[3] = BigInt(modification.nanoseconds);
       if (utimensat(atCurrentDirectory, cPath(path), times, noFollow) !== 0) throw failure('utimensat', path);
     },
     seekData: (fd, from) => seek(fd, from, seekDataFlag),
@@ -143,8 +144,8 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
 }
 
 /** A path as C has it, with a NUL at its end; one inside would cut it short. */
-function cPath(path: LibcPath): Buffer {
-  const bytes = Buffer.concat([typeof path === 'string' ? Buffer.from(path) : path, Buffer.of(0)]);
+function cPath(path: LibcPath): Uint8Array {
+  const bytes = typeof path === 'string' ? Buffer.from(`${path}\0`) : Buffer.concat([path, Buffer.of(0)]);
   if (bytes.indexOf(0) !== bytes.length - 1) throw new TypeError(`the path ${show(path)} holds a NUL byte`);
   return bytes;
 }

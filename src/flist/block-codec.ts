@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { type Blake2b256, loadBlake2b } from '../base/blake2b.ts';
 import { Failure } from '../base/errors.ts';
 import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from './snappy.ts';
@@ -69,18 +69,36 @@ export async function encodeBlock(
  */
 export function decodeBlock(blob: Uint8Array, ref: BlockRef, plainSize?: number): Uint8Array {
   if (hash(blob) !== ref.id) throw corrupt(ref, 'the stored bytes do not have the digest they are named by');
-  const plain = decompress(decrypt(blob, ref), ref, plainSize ?? blockSize);
+  return decodePlain(blob, ref, plainSize);
+}
+
+/** As `decodeBlock`, but for the id: that the plain bytes are right is proved by their own hash, in less time. */
+export function decodePlain(blob: Uint8Array, ref: BlockRef, plainSize?: number): Uint8Array {
+  const compressed = decrypt(blob, ref);
+  const plain = decompress(compressed, ref, plainSize ?? blockSize);
+  release(compressed);
   if (plainSize !== undefined && plain.length !== plainSize)
     throw corrupt(ref, `it holds ${plain.length} bytes, expected ${plainSize}`);
   if (hash(plain) !== ref.key) throw corrupt(ref, 'the plain bytes do not have the digest that is their key');
   return plain;
 }
 
+/**
+ * Gives the memory of bytes back at once, which then have none. The garbage collector lets hundreds of megabytes of blocks gather
+ * first, and memory that is used again soon costs less than fresh memory.
+ */
+export function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
 function decrypt(blob: Uint8Array, ref: BlockRef): Buffer {
   const end = blob.length - tagSize;
   if (end < 0) throw corrupt(ref, `${blob.length} bytes are too few for an encrypted block`);
   const key = Buffer.from(ref.key, 'hex');
-  const decryption = createDecipheriv(cipher, key, key.subarray(0, nonceSize), { authTagLength: tagSize });
+  // From bytes the cipher takes 8 microseconds longer to make than from a key.
+  const decryption = createDecipheriv(cipher, createSecretKey(key), key.subarray(0, nonceSize), {
+    authTagLength: tagSize,
+  });
   decryption.setAuthTag(blob.subarray(end));
   const compressed = decryption.update(blob.subarray(0, end));
   try {

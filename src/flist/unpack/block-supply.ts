@@ -2,7 +2,7 @@ import { Failure } from '../../base/errors.ts';
 import { DirectReader } from '../../store/direct-reader.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { covers } from '../../store/route.ts';
-import { type BlockRef, decodeBlock } from '../block-codec.ts';
+import { type BlockRef, decodePlain, release } from '../block-codec.ts';
 
 /** Gives the plain bytes of the block at a place of the manifest, checked. What it gives may be overwritten by the next call. */
 export interface BlockSupply {
@@ -12,6 +12,7 @@ export interface BlockSupply {
 /** Reads and decodes the blocks of local directory stores. */
 export class DirectorySupply implements BlockSupply {
   readonly #readers: readonly { readonly directory: LocalDirectory; readonly reader: DirectReader }[];
+  #last: Uint8Array | undefined;
 
   constructor(directories: readonly LocalDirectory[]) {
     this.#readers = directories.map((directory) => ({ directory, reader: new DirectReader(directory.root) }));
@@ -23,6 +24,8 @@ export class DirectorySupply implements BlockSupply {
       throw new Failure('not-found', `no store is for block ${ref.id}`, {
         hint: 'name the store that has it, as [xx-yy=]URL',
       });
-    return decodeBlock(found.reader.read(ref.id), ref, plainSize);
+    if (this.#last !== undefined) release(this.#last);
+    this.#last = decodePlain(found.reader.read(ref.id), ref, plainSize);
+    return this.#last;
   }
 }

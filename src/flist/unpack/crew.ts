@@ -29,8 +29,14 @@ export interface Crew {
   close(): Promise<void>;
 }
 
-/** More threads need more memory, each some 30 MB, and write faster than disks do. */
+/**
+ * Each thread takes some 20 MB and writes some 300 MB a second, so more of them would only need memory; and less is left of
+ * it where the manifest takes much.
+ */
 const mostThreads = 8;
+const mostThreadsForMany = 4;
+const many = 500_000;
+
 /** Blocks of one job that are fetched at one time. */
 const fetchesPerJob = 8;
 /** Jobs of one file each, when no thread is worth its start: what counts then is the answer of a store. */
@@ -38,7 +44,8 @@ const inlineConcurrency = 32;
 
 /** How many threads an unpacking of this size is worth; 0 is the thread of the caller. */
 export function threadsFor(files: number, bytes: number): number {
-  return bytes < 16 << 20 && files < 500 ? 0 : Math.min(availableParallelism(), mostThreads);
+  if (bytes < 16 << 20 && files < 500) return 0;
+  return Math.min(availableParallelism(), files > many ? mostThreadsForMany : mostThreads);
 }
 
 /** Starts what runs the jobs of an unpacking: so many threads, or with 0 the thread of the caller. It is to be closed. */
@@ -130,7 +137,10 @@ class CrewThread {
 
   constructor(workerData: UnpackThreadData, remote: RemoteBlocks | undefined) {
     this.#remote = remote;
-    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData });
+    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 }, // a job makes little, and most of it is short-lived
+    });
     this.#worker.on('message', (message: FromThread) => this.#receive(message));
     this.#worker.on('error', (error) => {
       for (const job of this.#jobs.values()) job.reject(error);
