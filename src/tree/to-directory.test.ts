@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { lstat, mkdir, mkdtempDisposable, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtempDisposable,
+  readdir,
+  readFile,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -37,6 +46,7 @@ describe('writeTreeToDirectory', () => {
     expect((await stats('open')).mtimeMs).toBe(1_700_000_000_000);
     expect((await stats('open/closed')).mode & 0o7777).toBe(0o6777);
     expect((await stats('sealed')).mode & 0o7777).toBe(0o500);
+    await chmod(join(scratch.path, 'deep/target/sealed'), 0o700); // or only root could remove it
   });
 
   test('makes hard links one inode', async () => {
@@ -128,6 +138,7 @@ describe('writeTreeToDirectory', () => {
     const shown = (path: string) =>
       execFileSync('getfattr', ['-e', 'hex', '-n', 'user.bytes', '--only-values', path], { cwd: target });
     expect([shown('dir'), shown('dir/file')]).toEqual([Buffer.of(0, 255), Buffer.of(0, 255)]);
+    await chmod(join(target, 'dir'), 0o700);
   });
 
   test('says what it cannot make or keep, and leaves the directory empty', async () => {
