@@ -96,12 +96,18 @@ test('tags and routes that differ are named', () => {
     routes: [],
   });
   expect(diffSettings(older, newer)).toEqual([
-    { change: 'removed', tag: 'version' },
-    { change: 'changed', tag: 'author' },
-    { change: 'added', tag: 'new' },
-    { change: 'changed' },
+    { change: 'removed', setting: 'tag', tag: 'version' },
+    { change: 'changed', setting: 'tag', tag: 'author' },
+    { change: 'added', setting: 'tag', tag: 'new' },
+    { change: 'changed', setting: 'stores' },
   ]);
   expect(diffSettings(older, older)).toEqual([]);
+  const ahead = older.with({ prefetch: [{ ino: 3, first: 0, last: 1 }] });
+  expect(diffSettings(older, ahead)).toEqual([{ change: 'added', setting: 'prefetch' }]);
+  expect(diffSettings(ahead, older)).toEqual([{ change: 'removed', setting: 'prefetch' }]);
+  expect(diffSettings(ahead, ahead.with({ tags: older.tags }))).toEqual([]);
+  const other = older.with({ prefetch: [{ ino: 3, first: 1, last: 1 }] });
+  expect(diffSettings(ahead, other)).toEqual([{ change: 'changed', setting: 'prefetch' }]);
 });
 
 test('what is to fetch is each block that the older does not have, once', () => {

@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EntryKind } from '../tree/tree.ts';
 import { firstPaths } from './dump.ts';
 import { type Inode, kindOfMode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
+import { pathAt } from './manifest-columns.ts';
 import { EqualBlocks, placedBlocks } from './placed-blocks.ts';
+import { prefetchRows } from './prefetch-list.ts';
 import { compareInWalk, type PlacedInode, walkManifest } from './walk.ts';
 
 /** What can differ between two entries of one path. `content` is the plain bytes, `blocks` only how they are stored. */
@@ -38,7 +41,8 @@ export type EntryChange =
 /** What a manifest says beside its entries. */
 export interface SettingChange {
   readonly change: 'added' | 'removed' | 'changed';
-  /** The key of a tag; undefined for the routes. */
+  readonly setting: 'tag' | 'stores' | 'prefetch';
+  /** The key of a tag. */
   readonly tag?: string;
 }
 
@@ -63,7 +67,7 @@ export function* diffEntries(older: Manifest, newer: Manifest): Generator<EntryC
   }
 }
 
-/** The tags that differ, by key, and the routes where they do. */
+/** The tags that differ, by key, the routes where they do, and what is to be fetched ahead. */
 export function diffSettings(older: Manifest, newer: Manifest): SettingChange[] {
   const changes: SettingChange[] = [];
   for (const tag of new Set([...older.tags.keys(), ...newer.tags.keys()])) {
@@ -71,11 +75,26 @@ export function diffSettings(older: Manifest, newer: Manifest): SettingChange[] 
     if (before === after) continue;
     changes.push({
       change: before === undefined ? 'added' : after === undefined ? 'removed' : 'changed',
+      setting: 'tag',
       tag,
     });
   }
-  if (JSON.stringify(older.routes) !== JSON.stringify(newer.routes)) changes.push({ change: 'changed' });
+  if (JSON.stringify(older.routes) !== JSON.stringify(newer.routes))
+    changes.push({ change: 'changed', setting: 'stores' });
+  const [before, after] = [older.columns.prefetch.length, newer.columns.prefetch.length];
+  if (before !== after || !haveEqualPrefetch(older, newer))
+    changes.push({
+      change: before === 0 ? 'added' : after === 0 ? 'removed' : 'changed',
+      setting: 'prefetch',
+    });
   return changes;
+}
+
+/** Files are compared by their paths. */
+function haveEqualPrefetch(older: Manifest, newer: Manifest): boolean {
+  const ranges = ({ columns }: Manifest) =>
+    Array.from(prefetchRows(columns), ({ row, first, last }) => [pathAt(columns, row), first, last]);
+  return isDeepStrictEqual(ranges(older), ranges(newer));
 }
 
 /** The blocks of the newer manifest that the older one does not have. */

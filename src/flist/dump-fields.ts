@@ -1,3 +1,14 @@
+/** A line of a text form: JSON in which characters that a terminal would obey or hide are escapes too. */
+export function textLine(value: object): string {
+  return JSON.stringify(value).replace(/[\u007f-\u009f\p{Cf}]/gu, (character) =>
+    Array.from({ length: character.length }, (_, i) => escaped(character.charCodeAt(i))).join(''),
+  );
+}
+
+function escaped(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}
+
 /** The fields of one line of a dump. Each is taken once, and none may be left at the end. Errors say which is wrong. */
 export class DumpFields {
   readonly #fields: Map<string, unknown>;

@@ -65,6 +65,17 @@ describe('a dump', () => {
     ]);
   });
 
+  test('names what is to be fetched ahead by paths, in its order', () => {
+    const prefetch = [
+      { ino: 3, first: 1, last: 1 },
+      { ino: 3, first: 0, last: 0 },
+    ];
+    expect([...dumpLines(sampleManifest().with({ prefetch }))].slice(5, 7)).toEqual([
+      '{"prefetch":"dir/file","first":1,"last":1}',
+      '{"prefetch":"dir/file","first":0,"last":0}',
+    ]);
+  });
+
   test('makes the very manifest again, for any manifest', async () => {
     const directory = await testDirectory();
     const [made, again] = [join(directory, 'made.fl'), join(directory, 'again.fl')];
@@ -118,6 +129,7 @@ describe('what is no dump is refused, with the line, and the former manifest sta
       3,
       /base64/,
     ],
+    ['blocks to fetch ahead of no file', [head, '{"prefetch":"b","first":0,"last":0}', root], 3, /"b"/],
     ['a device that is no pair', [head, root, changed('"gid"', '"device":[1],"gid"')], 3, /pair/],
   ])('%s', async (_, lines, line, why) => {
     const path = join(await testDirectory(), 'test.fl');

@@ -1,7 +1,10 @@
 import { compareBytes } from '../base/names.ts';
 import type { EntryKind } from '../tree/tree.ts';
+import { textLine } from './dump-fields.ts';
 import { type Inode, kindOfMode, makedev, splitDevice, usualSize } from './inode.ts';
 import type { Manifest } from './manifest.ts';
+import { pathAt } from './manifest-columns.ts';
+import { prefetchRows } from './prefetch-list.ts';
 import { walkManifest } from './walk.ts';
 
 /** The first line of a dump. */
@@ -18,6 +21,14 @@ export interface DumpedRoute {
   readonly route: string;
   readonly start: number;
   readonly end: number;
+}
+
+/** Blocks of a file that are to be fetched before they are asked for, the first and the last by their index. */
+export interface DumpedPrefetch {
+  /** The path of the file. */
+  readonly prefetch: string;
+  readonly first: number;
+  readonly last: number;
 }
 
 /** A block of the file above it. */
@@ -53,33 +64,24 @@ export interface DumpedInode {
 }
 
 /**
- * The text form of a manifest: a line of JSON each for the head, the tags by key, the routes, and the inodes depth first
- * with siblings in byte order, each file followed by its blocks. Inode numbers count these lines. Manifests that say the
+ * The text form of a manifest: a line of JSON each for the head, the tags by key, the routes, what is to be fetched ahead in its
+ * order, and the inodes depth first with siblings in byte order, each file followed by its blocks. Inode numbers count these lines. Manifests that say the
  * same have equal text; `writeDump` is the inverse.
  */
 export function* dumpLines(manifest: Manifest): Generator<string> {
   const head: DumpHead = { flist: 1 };
-  yield line(head);
+  yield textLine(head);
   for (const [tag, value] of [...manifest.tags].sort(([a], [b]) => compareBytes(a, b)))
-    yield line({ tag, value } satisfies DumpedTag);
+    yield textLine({ tag, value } satisfies DumpedTag);
   for (const { start, end, url } of manifest.routes)
-    yield line({ route: url, start, end } satisfies DumpedRoute);
+    yield textLine({ route: url, start, end } satisfies DumpedRoute);
+  for (const { row, first, last } of prefetchRows(manifest.columns))
+    yield textLine({ prefetch: pathAt(manifest.columns, row), first, last } satisfies DumpedPrefetch);
   const firstPath = firstPaths(manifest);
   for (const { path, inode } of walkManifest(manifest)) {
-    yield line(dumpInode(path, inode, firstPath(inode, path)));
-    for (const { id, key } of manifest.blocksOf(inode.ino)) yield line({ id, key } satisfies DumpedBlock);
+    yield textLine(dumpInode(path, inode, firstPath(inode, path)));
+    for (const { id, key } of manifest.blocksOf(inode.ino)) yield textLine({ id, key } satisfies DumpedBlock);
   }
-}
-
-/** Characters that a terminal would obey or hide become escapes too. */
-function line(value: object): string {
-  return JSON.stringify(value).replace(/[\u007f-\u009f\p{Cf}]/gu, (character) =>
-    Array.from({ length: character.length }, (_, i) => escaped(character.charCodeAt(i))).join(''),
-  );
-}
-
-function escaped(unit: number): string {
-  return `\\u${unit.toString(16).padStart(4, '0')}`;
 }
 
 /** Gives each name of a hard-linked file, when asked in the order of the walk, the path of the first. */

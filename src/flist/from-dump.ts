@@ -5,6 +5,7 @@ import { DumpFields } from './dump-fields.ts';
 import { type Inode, isKind, makedev, modeOf, usualSize } from './inode.ts';
 import type { Route } from './manifest.ts';
 import { ManifestWriter } from './manifest-writer.ts';
+import type { PrefetchRange } from './prefetch-list.ts';
 
 /** What a manifest got. */
 export interface DumpCounts {
@@ -49,6 +50,9 @@ class DumpReader {
   readonly #writer: ManifestWriter;
   readonly #tags = new Map<string, string>();
   readonly #routes: Route[] = [];
+  readonly #prefetch: (Omit<PrefetchRange, 'ino'> & { readonly path: string })[] = [];
+  /** The inode numbers of files that are to be fetched ahead, by path; undefined of those that have not come. */
+  readonly #prefetched = new Map<string, number | undefined>();
   /** The directories from the root to the latest inode. */
   readonly #directories: { readonly path: string; readonly ino: number }[] = [];
   /** The inode numbers of the first names of hard-linked files, by path. */
@@ -67,6 +71,7 @@ class DumpReader {
     if (!this.#isBegun) this.#begin(fields);
     else if (fields.has('path')) this.#takeInode(fields);
     else if (fields.has('id')) this.#takeBlock(fields);
+    else if (fields.has('prefetch')) this.#takePrefetch(fields);
     else if (fields.has('tag')) this.#tags.set(fields.text('tag'), fields.text('value'));
     else this.#takeRoute(fields);
     fields.end();
@@ -75,7 +80,11 @@ class DumpReader {
   async finish(): Promise<DumpCounts> {
     if (!this.#isBegun) throw new Error('it is empty');
     this.#write();
-    await this.#writer.finish({ tags: this.#tags, routes: this.#routes });
+    const prefetch = this.#prefetch.map(({ path, ...blocks }) => ({
+      ino: this.#prefetchedIno(path),
+      ...blocks,
+    }));
+    await this.#writer.finish({ tags: this.#tags, routes: this.#routes, prefetch });
     return { inodes: this.#inodes, blocks: this.#blocks };
   }
 
@@ -87,6 +96,19 @@ class DumpReader {
   #takeRoute(fields: DumpFields): void {
     const [url, start, end] = [fields.text('route'), fields.number('start'), fields.number('end')];
     this.#routes.push({ start, end, url });
+  }
+
+  #takePrefetch(fields: DumpFields): void {
+    const path = fields.text('prefetch');
+    this.#prefetch.push({ path, first: fields.number('first'), last: fields.number('last') });
+    this.#prefetched.set(path, undefined);
+  }
+
+  #prefetchedIno(path: string): number {
+    const ino = this.#prefetched.get(path);
+    if (ino === undefined)
+      throw new Error(`${JSON.stringify(path)}, which is to be fetched ahead, does not come after that`);
+    return ino;
   }
 
   #takeBlock(fields: DumpFields): void {
@@ -123,6 +145,7 @@ class DumpReader {
       ...(link !== undefined && { link }),
       ...(xattrs !== undefined && { xattrs }),
     };
+    if (this.#prefetched.has(path)) this.#prefetched.set(path, ino);
     if (kind === 'directory') this.#directories.push({ path, ino });
     this.#latest = { inode, refs: [] };
   }

@@ -3,6 +3,7 @@ import { compareBytes, encodeName } from '../base/names.ts';
 import type { BlockRef } from './block-codec.ts';
 import { blockRefSize, compareNames, type ManifestColumns, rowOf } from './manifest-columns.ts';
 import { checkInode, checkXattr, type InodeNumbers, Violation } from './manifest-rules.ts';
+import { addRange, type PrefetchRange } from './prefetch-list.ts';
 
 /** An inode as it comes: names and targets as text or as bytes. */
 export interface NewInode extends InodeNumbers {
@@ -32,6 +33,7 @@ export class ColumnsBuilder {
   readonly #xattrRow = new GrowingArray(Uint32Array);
   readonly #xattrStart = new GrowingArray(Uint32Array);
   readonly #xattrText = new GrowingArray(Uint8Array);
+  readonly #prefetch = new GrowingArray(Uint32Array);
   #blockRowSeen = 0;
 
   /** @param expected how many rows will come, at a guess. */
@@ -95,6 +97,11 @@ export class ColumnsBuilder {
       throw new Violation(`a block id or key of inode ${ino} is not 32 bytes`);
   }
 
+  /** Takes the next blocks to fetch ahead, when all inodes are there. @throws Violation */
+  addPrefetch(range: PrefetchRange): void {
+    addRange(this.#prefetch, this.#ino.done(), range);
+  }
+
   /** @throws Violation when there is no root, or a parent is not there */
   build(): ManifestColumns {
     const ino = this.#ino.done();
@@ -121,6 +128,7 @@ export class ColumnsBuilder {
       xattrRow: this.#xattrRow.done(),
       xattrStart: withEnd(this.#xattrStart, this.#xattrText.length),
       xattrText: this.#xattrText.done(),
+      prefetch: this.#prefetch.done(),
     };
   }
 

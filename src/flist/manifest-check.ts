@@ -8,6 +8,7 @@ import {
   xattrsAt,
 } from './manifest-columns.ts';
 import { checkBlockCount, maxPath, quoted, Violation } from './manifest-rules.ts';
+import { checkPrefetchList } from './prefetch-list.ts';
 
 const typeMask = 0o170000;
 const directoryType = 0o040000;
@@ -15,7 +16,8 @@ const fileType = 0o100000;
 
 /**
  * Checks that the rows of a manifest fit together: every parent is a directory and leads to the root; names are unique in
- * their directory; files have as many blocks as their size asks for; names of one hard-linked file say the same of it.
+ * their directory; files have as many blocks as their size asks for; what is to be fetched ahead is there; names of one
+ * hard-linked file say the same of it.
  * Each row by itself was checked when the columns were built.
  * @throws Violation
  */
@@ -23,6 +25,7 @@ export function checkStructure(columns: ManifestColumns): void {
   checkPaths(columns);
   checkUniqueNames(columns);
   checkBlocks(columns);
+  checkPrefetchList(columns);
   columns.link.forEach((first, row) => {
     if (first !== 0) checkLink(columns, row, first);
   });

@@ -39,6 +39,8 @@ export interface ManifestColumns {
   /** The name of attribute `i` from `xattrStart[2 * i]`, its value from `xattrStart[2 * i + 1]`. */
   readonly xattrStart: Uint32Array;
   readonly xattrText: Uint8Array;
+  /** What is to be fetched before it is asked for, in that order: the row of a file, its first and its last block, of each range. */
+  readonly prefetch: Uint32Array;
 }
 
 export const blockRefSize = 64;

@@ -1,8 +1,9 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { compareBytes, encodeName } from '../base/names.ts';
-import type { BlockRef } from './block-codec.ts';
+import { type BlockRef, blockSize } from './block-codec.ts';
 import type { Inode } from './inode.ts';
 import { maxName, maxPath, Violation } from './manifest-rules.ts';
+import type { PrefetchRange } from './prefetch-list.ts';
 import { publicText } from './public-name.ts';
 import {
   createIndexes,
@@ -53,11 +54,16 @@ export class ManifestDatabase {
     this.#insert('route', start, end, url);
   }
 
+  insertPrefetch(place: number, { ino, first, last }: PrefetchRange): void {
+    this.#insert('zos_prefetch', place, ino, first, last);
+  }
+
   /** Ends the rows: makes the indexes and checks what needs all of them. @throws Violation */
   commit(): void {
     this.#database.exec(createIndexes);
     if (this.#inserts.has('zos_name')) this.#settleNames();
     if (this.#inserts.has('zos_link')) this.#checkLinks();
+    if (this.#inserts.has('zos_prefetch')) this.#checkPrefetch();
     this.#database.exec('COMMIT');
     this.#database.close();
   }
@@ -121,6 +127,26 @@ export class ManifestDatabase {
     for (const { ino, first } of links.iterate() as Iterable<{ ino: number; first: number }>)
       for (const detail of details)
         if (!haveEqualRows(detail.all(ino), detail.all(first))) throw differentFile(ino, first);
+  }
+
+  /** @throws Violation for blocks to fetch ahead that are not there, or are named twice */
+  #checkPrefetch(): void {
+    const wrong = this.#database
+      .prepare(
+        `SELECT ino FROM zos_prefetch LEFT JOIN inode USING (ino)
+         WHERE (mode & 61440) IS NOT 32768 OR last >= (size + ${blockSize - 1}) / ${blockSize}
+         UNION ALL
+         SELECT ino FROM (
+           SELECT ino, first, max(last) OVER (
+             PARTITION BY ino ORDER BY first, place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           ) AS covered FROM zos_prefetch
+         ) WHERE first <= covered`,
+      )
+      .get();
+    if (wrong !== undefined)
+      throw new Violation(
+        `inode ${wrong['ino']} has not the blocks that are to be fetched ahead, or has them twice`,
+      );
   }
 }
 

@@ -1,15 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { DatabaseSync } from 'node:sqlite';
 import type { NewInode } from './manifest-builder.ts';
-import { type PrivateTable, privateTables } from './schema.ts';
+import { type InodeTable, privateTables } from './schema.ts';
 import { blob, integer, RowsByIno, text } from './sql-rows.ts';
 
 /** What the private tables of a manifest say of its inodes, taken one inode after the other. */
 export class PrivateRows {
-  readonly #tables: Partial<Record<PrivateTable, RowsByIno>> = {};
+  readonly #tables: Partial<Record<InodeTable, RowsByIno>> = {};
 
   /** @param present the private tables that the manifest has */
-  constructor(database: DatabaseSync, present: readonly PrivateTable[]) {
+  constructor(database: DatabaseSync, present: readonly InodeTable[]) {
     for (const table of present) {
       const key = table === 'zos_xattr' ? 'ino, name' : 'ino';
       this.#tables[table] = new RowsByIno(database, table, privateTables[table], key);

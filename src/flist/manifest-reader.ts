@@ -9,7 +9,7 @@ import { ColumnsBuilder } from './manifest-builder.ts';
 import type { ManifestColumns } from './manifest-columns.ts';
 import { PrivateRows } from './manifest-private.ts';
 import { checkRoute, failureOf } from './manifest-rules.ts';
-import { type PrivateTable, privateTables, tables } from './schema.ts';
+import { type InodeTable, privateTables, tables } from './schema.ts';
 import { arrays, ascending, integer, ordered, RowsByIno, text } from './sql-rows.ts';
 
 /** A manifest whose rows are checked each by itself only. */
@@ -102,6 +102,7 @@ function readRows(database: DatabaseSync): ManifestParts {
   const builder = new ColumnsBuilder(expectedRows(database));
   readInodes(database, builder);
   readBlocks(database, builder);
+  readPrefetch(database, builder);
   return {
     columns: builder.build(),
     tags: readTags(database),
@@ -127,7 +128,8 @@ function expectedRows(database: DatabaseSync): { inodes: number; blocks: number 
 
 function readInodes(database: DatabaseSync, builder: ColumnsBuilder): void {
   const targets = new RowsByIno(database, 'extra', tables.extra);
-  const present = (Object.keys(privateTables) as PrivateTable[]).filter((table) =>
+  const { zos_prefetch: _, ...byInode } = privateTables;
+  const present = (Object.keys(byInode) as InodeTable[]).filter((table) =>
     isTable(database, table, privateTables[table]),
   );
   const extras = new PrivateRows(database, present);
@@ -167,6 +169,21 @@ function readBlocks(database: DatabaseSync, builder: ColumnsBuilder): void {
     const [rowid, ino, id, key] = row as unknown as unknown[];
     previous = ascending(integer(rowid, 'block.rowid'), previous, 'block');
     builder.addBlock(integer(ino, 'block.ino'), { id: text(id, 'block.id'), key: text(key, 'block.key') });
+  }
+}
+
+function readPrefetch(database: DatabaseSync, builder: ColumnsBuilder): void {
+  if (!isTable(database, 'zos_prefetch', privateTables.zos_prefetch)) return;
+  const query = 'SELECT place, ino, first, last FROM zos_prefetch ORDER BY place';
+  let previous = Number.MIN_SAFE_INTEGER;
+  for (const row of ordered(database, query).iterate()) {
+    const [place, ino, first, last] = row as unknown as unknown[];
+    previous = ascending(integer(place, 'zos_prefetch.place'), previous, 'zos_prefetch');
+    builder.addPrefetch({
+      ino: integer(ino, 'zos_prefetch.ino'),
+      first: integer(first, 'zos_prefetch.first'),
+      last: integer(last, 'zos_prefetch.last'),
+    });
   }
 }
 

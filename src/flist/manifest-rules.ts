@@ -3,6 +3,7 @@ import { decodeName } from '../base/names.ts';
 import { type Route, redactedAddress } from '../store/route.ts';
 import { type BlockRef, blockSize } from './block-codec.ts';
 import { type Inode, kindOfMode, rootIno } from './inode.ts';
+import type { PrefetchRange } from './prefetch-list.ts';
 
 /** Longest name and longest path in bytes, as Linux has them (`NAME_MAX`, `PATH_MAX` without its NUL). */
 export const maxName = 255;
@@ -90,6 +91,12 @@ const hexDigits = /^[0-9a-f]{64}$/;
 export function checkRef(ino: number, { id, key }: BlockRef): void {
   if (!hexDigits.test(id) || !hexDigits.test(key))
     throw new Violation(`a block id or key of inode ${ino} is not 32 bytes`);
+}
+
+/** @throws Violation for what is no range of blocks */
+export function checkPrefetch({ ino, first, last }: PrefetchRange): void {
+  if (!isWithin(first, last) || !isWithin(last, maxU32))
+    throw new Violation(`${first} to ${last} of inode ${ino} is no range of blocks`);
 }
 
 /** @throws Violation for text that UTF-8 cannot hold */

@@ -11,6 +11,7 @@ import { ManifestDatabase } from './manifest-database.ts';
 import {
   checkBlockCount,
   checkInode,
+  checkPrefetch,
   checkRef,
   checkRoute,
   checkTag,
@@ -74,10 +75,14 @@ export class ManifestWriter {
   }
 
   /**
-   * Adds tags and routes and gives the file its name when all of it is on the disk. Nothing is left after an error.
+   * Adds tags, routes and what is to be fetched ahead, and gives the file its name when all of it is on the disk. Nothing is left after an error.
    * @throws Failure
    */
-  async finish({ tags = new Map(), routes = [] }: Partial<ManifestSettings> = {}): Promise<void> {
+  async finish({
+    tags = new Map(),
+    routes = [],
+    prefetch = [],
+  }: Partial<ManifestSettings> = {}): Promise<void> {
     try {
       if (this.#count === 0) throw new Violation('it has no root');
       for (const [key, value] of [...tags].sort(([a], [b]) => compareBytes(a, b))) {
@@ -87,6 +92,11 @@ export class ManifestWriter {
       for (const route of routes) {
         checkRoute(route);
         this.#database.insertRoute(route.start, route.end, route.url);
+      }
+      let place = 0;
+      for (const range of prefetch) {
+        checkPrefetch(range);
+        this.#database.insertPrefetch(++place, range);
       }
       this.#database.commit();
       await this.#publish();

@@ -8,9 +8,10 @@ import { describe, expect, test } from 'vitest';
 import { sha256 } from '../base/digest.ts';
 import { decodeName, encodeName } from '../base/names.ts';
 import { testDirectory } from '../store/test-directory.ts';
+import type { BlockRef } from './block-codec.ts';
 import { hostileManifests, zos } from './hostile-manifests.fixture.ts';
 import type { Inode } from './inode.ts';
-import { manifestOf, readManifest, writeManifest } from './manifest.ts';
+import { manifestOf, type PrefetchRange, readManifest, writeManifest } from './manifest.ts';
 import { ManifestWriter } from './manifest-writer.ts';
 import { manifestArbitrary, manifestFile, rowsOf, sampleManifest, sampleRows } from './test-manifest.ts';
 import { walkManifest } from './walk.ts';
@@ -92,6 +93,25 @@ describe('what rfs has no column for', () => {
     expect(tables(path).split('\n')).toEqual(['zos_link', 'zos_name', 'zos_target', 'zos_time', 'zos_xattr']);
     expect(tables(await manifestFile())).toBe('');
     expect(sqlite3(path, 'PRAGMA integrity_check')).toBe('ok');
+  });
+
+  test('comes back: blocks to fetch ahead, in their order, of files that get new numbers', async () => {
+    const path = await manifestFile(`
+      UPDATE inode SET ino = 100 WHERE ino = 3; UPDATE block SET ino = 100;
+      ${zos('zos_prefetch', '5, 100, 1, 1), (7, 100, 0, 0')}`);
+    const read = await readManifest(path);
+    expect([...read.prefetch]).toEqual([
+      { ino: 100, first: 1, last: 1 },
+      { ino: 100, first: 0, last: 0 },
+    ]);
+    await writeManifest(path, read);
+    expect([...(await readManifest(path)).prefetch]).toEqual([
+      { ino: 3, first: 1, last: 1 },
+      { ino: 3, first: 0, last: 0 },
+    ]);
+    expect(sqlite3(path, 'SELECT * FROM zos_prefetch')).toBe('1|3|1|1\n2|3|0|0');
+    await writeManifest(path, read.with({ prefetch: [] }));
+    expect(tables(path)).toBe('');
   });
 
   test('does not depend on which name of a file comes first in the manifest', async () => {
@@ -329,19 +349,50 @@ describe('the writer refuses', () => {
       [root, { ...file, xattrs: new Map([['user.a', Buffer.alloc(65537)]]) }],
     ],
   ])('%s, and leaves the former file', async (_, inodes) => {
+    await expectRefused(inodes);
+  });
+
+  const blocks = [{ id: 'aa'.repeat(32), key: 'bb'.repeat(32) }];
+  test.each<[string, PrefetchRange[], RegExp]>([
+    ['blocks to fetch ahead of no inode', [{ ino: 9, first: 0, last: 0 }], /inode 9/],
+    ['blocks to fetch ahead of a directory', [{ ino: 1, first: 0, last: 0 }], /inode 1/],
+    ['more blocks to fetch ahead than there are', [{ ino: 2, first: 0, last: 1 }], /inode 2/],
+    [
+      'a block to fetch ahead twice',
+      [
+        { ino: 2, first: 0, last: 0 },
+        { ino: 2, first: 0, last: 0 },
+      ],
+      /twice/,
+    ],
+    ['a half of a block to fetch ahead', [{ ino: 2, first: 0.5, last: 0.5 }], /no range/],
+  ])('%s, and leaves the former file', async (_, prefetch, why) => {
+    await expectRefused([root, { ...file, size: 1 }], (ino) => (ino === 2 ? blocks : []), prefetch, why);
+  });
+
+  async function expectRefused(
+    inodes: readonly Inode[],
+    refsOf: (ino: number) => readonly BlockRef[] = () => [],
+    prefetch: readonly PrefetchRange[] = [],
+    why = /./,
+  ) {
     const path = join(await testDirectory(), 'test.fl');
     await writeManifest(path, sampleManifest());
     const writing = async () => {
       const writer = await ManifestWriter.create(path);
       try {
-        for (const inode of inodes) writer.add(inode);
-        await writer.finish();
+        for (const inode of inodes) writer.add(inode, refsOf(inode.ino));
+        await writer.finish({ prefetch });
       } finally {
         await writer.abandon();
       }
     };
-    await expect(writing()).rejects.toMatchObject({ name: 'Failure', hint: expect.anything() });
+    await expect(writing()).rejects.toMatchObject({
+      name: 'Failure',
+      message: expect.stringMatching(why),
+      hint: expect.anything(),
+    });
     expect(rowsOf(await readManifest(path))).toEqual(sampleRows());
     expect(await readdir(join(path, '..'))).toEqual(['test.fl']);
-  });
+  }
 });

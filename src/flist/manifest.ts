@@ -1,3 +1,4 @@
+import { GrowingArray } from '../base/growing-array.ts';
 import { encodeName } from '../base/names.ts';
 import type { Route } from '../store/route.ts';
 import type { BlockRef } from './block-codec.ts';
@@ -8,15 +9,19 @@ import { blockAt, blocksAt, childNamed, inodeAt, type ManifestColumns, rowOf } f
 import { readManifestRows } from './manifest-reader.ts';
 import { failureOf } from './manifest-rules.ts';
 import { ManifestWriter } from './manifest-writer.ts';
+import { addRange, type PrefetchRange, prefetchRanges, prefetchRows } from './prefetch-list.ts';
 import { walkRows } from './walk.ts';
 
 export type { Route } from '../store/route.ts';
 export type { Inode } from './inode.ts';
+export type { PrefetchRange } from './prefetch-list.ts';
 
 /** All that a manifest says beside its inodes and their blocks. */
 export interface ManifestSettings {
   readonly tags: ReadonlyMap<string, string>;
   readonly routes: readonly Route[];
+  /** What a mount fetches before somebody asks for it, in this order; nothing when absent. No block is in it twice. */
+  readonly prefetch?: Iterable<PrefetchRange>;
 }
 
 /** What an `.fl` file says: a tree of inodes, the blocks of each file, and where the blocks are. */
@@ -26,10 +31,14 @@ export class Manifest implements ManifestSettings {
   readonly tags: ReadonlyMap<string, string>;
   readonly routes: readonly Route[];
 
-  constructor(columns: ManifestColumns, { tags, routes }: ManifestSettings) {
+  constructor(columns: ManifestColumns, { tags, routes }: Pick<ManifestSettings, 'tags' | 'routes'>) {
     this.columns = columns;
     this.tags = tags;
     this.routes = routes;
+  }
+
+  get prefetch(): Iterable<PrefetchRange> {
+    return { [Symbol.iterator]: () => prefetchRanges(this.columns) };
   }
 
   /** Every inode, ascending by number; the first is the root. Each is made when it is taken. */
@@ -77,10 +86,17 @@ export class Manifest implements ManifestSettings {
         yield [ino[row]!, blockAt(this.columns, place)];
   }
 
-  /** The same inodes with other tags or routes. */
-  with(settings: Partial<ManifestSettings>): Manifest {
-    return new Manifest(this.columns, { tags: this.tags, routes: this.routes, ...settings });
+  /** The same inodes with other settings. @throws Violation for blocks to fetch ahead of an inode that is not there */
+  with({ prefetch, ...settings }: Partial<ManifestSettings>): Manifest {
+    const columns = prefetch === undefined ? this.columns : withPrefetch(this.columns, prefetch);
+    return new Manifest(columns, { tags: this.tags, routes: this.routes, ...settings });
   }
+}
+
+function withPrefetch(columns: ManifestColumns, ranges: Iterable<PrefetchRange>): ManifestColumns {
+  const prefetch = new GrowingArray(Uint32Array);
+  for (const range of ranges) addRange(prefetch, columns.ino, range);
+  return { ...columns, prefetch: prefetch.done() };
 }
 
 /** A manifest as plain values. */
@@ -100,11 +116,13 @@ export function manifestOf({
   blocks = new Map(),
   tags = new Map(),
   routes = [],
+  prefetch = [],
 }: ManifestRows): Manifest {
   try {
     const builder = new ColumnsBuilder();
     for (const inode of [...inodes].sort((a, b) => a.ino - b.ino)) builder.addInode(inode);
     for (const [ino, refs] of blocks) for (const ref of refs) builder.addBlock(ino, ref);
+    for (const range of prefetch) builder.addPrefetch(range);
     return new Manifest(builder.build(), { tags, routes });
   } catch (error) {
     throw failureOf(error, 'these rows are no manifest', 'leave out what is wrong');
@@ -134,9 +152,17 @@ export async function readManifest(path: string): Promise<Manifest> {
 export async function writeManifest(path: string, manifest: Manifest): Promise<void> {
   const writer = await ManifestWriter.create(path);
   try {
-    const { columns } = manifest;
-    for (const [inode, row] of renumbered(columns)) writer.add(inode, blocksAt(columns, row));
-    await writer.finish(manifest);
+    const { columns, tags, routes } = manifest;
+    const numbers = new Uint32Array(columns.ino.length);
+    for (const [inode, row] of renumbered(columns)) {
+      numbers[row] = inode.ino;
+      writer.add(inode, blocksAt(columns, row));
+    }
+    const prefetch = Array.from(prefetchRows(columns), ({ row, ...blocks }) => ({
+      ino: numbers[row]!,
+      ...blocks,
+    }));
+    await writer.finish({ tags, routes, prefetch });
   } catch (error) {
     await writer.abandon();
     throw error;

@@ -52,7 +52,8 @@ CREATE INDEX IF NOT EXISTS block_ino ON block (ino);
  * Tables of ours for what those of rfs cannot hold; rfs passes over them. Each is made when it gets its first row.
  * `zos_time` the nanoseconds of `mtime` that are not 0; `zos_link` further names of a hard-linked file and the inode of its
  * first name; `zos_xattr` extended attributes; `zos_name` and `zos_target` the true bytes of what is not UTF-8, for which
- * `inode.name` and `extra.data` hold an escaped form.
+ * `inode.name` and `extra.data` hold an escaped form; `zos_prefetch` the blocks `first` to `last` of files that are to be fetched
+ * before they are asked for, in the order of `place`.
  */
 export const privateTables = {
   zos_time: ['ino', 'mtime_ns'],
@@ -60,9 +61,13 @@ export const privateTables = {
   zos_xattr: ['ino', 'name', 'value'],
   zos_name: ['ino', 'name'],
   zos_target: ['ino', 'target'],
+  zos_prefetch: ['place', 'ino', 'first', 'last'],
 } as const;
 
 export type PrivateTable = keyof typeof privateTables;
+
+/** Those that say something of each inode by its number. */
+export type InodeTable = Exclude<PrivateTable, 'zos_prefetch'>;
 
 export const createPrivateTable: Readonly<Record<PrivateTable, string>> = {
   zos_time: 'CREATE TABLE zos_time (ino INTEGER PRIMARY KEY, mtime_ns INTEGER NOT NULL)',
@@ -71,4 +76,6 @@ export const createPrivateTable: Readonly<Record<PrivateTable, string>> = {
     'CREATE TABLE zos_xattr (ino INTEGER, name TEXT, value BLOB, PRIMARY KEY (ino, name)) WITHOUT ROWID',
   zos_name: 'CREATE TABLE zos_name (ino INTEGER PRIMARY KEY, name BLOB NOT NULL)',
   zos_target: 'CREATE TABLE zos_target (ino INTEGER PRIMARY KEY, target BLOB NOT NULL)',
+  zos_prefetch:
+    'CREATE TABLE zos_prefetch (place INTEGER PRIMARY KEY, ino INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL)',
 };

@@ -5,7 +5,13 @@ import { decodeName } from '../base/names.ts';
 import { testDirectory } from '../store/test-directory.ts';
 import { type BlockRef, blockSize } from './block-codec.ts';
 import { type Inode, kindOfMode, modeOf } from './inode.ts';
-import { type Manifest, type ManifestRows, manifestOf, writeManifest } from './manifest.ts';
+import {
+  type Manifest,
+  type ManifestRows,
+  manifestOf,
+  type PrefetchRange,
+  writeManifest,
+} from './manifest.ts';
 
 const metadata = { size: 0, uid: 0, gid: 0, rdev: 0, ctime: 1_700_000_000, mtime: 1_700_000_000 };
 
@@ -56,6 +62,7 @@ export function rowsOf(manifest: Manifest): ManifestRows {
     blocks: new Map(blocks.filter(([, refs]) => refs.length > 0)),
     tags: manifest.tags,
     routes: manifest.routes,
+    ...(manifest.columns.prefetch.length > 0 && { prefetch: [...manifest.prefetch] }),
   };
 }
 
@@ -133,5 +140,9 @@ export const manifestArbitrary: fc.Arbitrary<Manifest> = fc
         ...(xattrs !== null && Object.keys(xattrs).length > 0 && { xattrs: new Map(Object.entries(xattrs)) }),
       });
     }
-    return manifestOf({ inodes, blocks, tags: new Map(Object.entries(tags)) });
+    const prefetch: PrefetchRange[] = [];
+    for (const [ino, refs] of [...blocks].reverse())
+      for (let first = refs.length - 1; first >= 0; first -= 2)
+        prefetch.push({ ino, first, last: Math.min(first + (ino % 2), refs.length - 1) });
+    return manifestOf({ inodes, blocks, tags: new Map(Object.entries(tags)), prefetch });
   });

@@ -22,7 +22,7 @@ test('says what is another in a newer flist, and by its exit code whether anythi
     '',
   ]);
   const json = JSON.parse((await rfs(['diff', '--json', newer, meta])).out);
-  expect(json.settings).toEqual([{ change: 'removed', tag: 'version' }]);
+  expect(json.settings).toEqual([{ change: 'removed', setting: 'tag', tag: 'version' }]);
   expect(json.entries).toContainEqual({ change: 'removed', path: 'new', kind: 'file' });
   expect(json.summary).toMatchObject({ removed: 1, toFetch: { blocks: 0, bytes: 0 } });
 });

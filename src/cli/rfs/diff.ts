@@ -56,8 +56,8 @@ export default function define(command: Command): void {
 const signs = { added: '+', removed: '-', changed: '~' } as const;
 
 function* textLines(settings: readonly SettingChange[], changes: Iterable<EntryChange>): Generator<string> {
-  for (const { change, tag } of settings)
-    yield `${signs[change]} ${tag === undefined ? 'stores' : `tag ${printable(tag)}`}`;
+  for (const { change, setting, tag } of settings)
+    yield `${signs[change]} ${tag === undefined ? setting : `tag ${printable(tag)}`}`;
   for (const change of changes) {
     const fields = change.change === 'changed' ? `: ${change.fields.join(', ')}` : '';
     yield `${signs[change.change]} /${printable(change.path)}${fields}`;

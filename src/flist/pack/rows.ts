@@ -6,6 +6,7 @@ import type { BlockRef } from '../block-codec.ts';
 import type { Inode } from '../inode.ts';
 import type { ManifestSettings } from '../manifest.ts';
 import { ManifestWriter } from '../manifest-writer.ts';
+import { CarriedPrefetch } from './carried-prefetch.ts';
 import type { Previous } from './previous.ts';
 
 /** A manifest of an earlier pack, and where it lies. */
@@ -21,6 +22,7 @@ export interface PreviousFile {
 export class PackRows {
   readonly #path: string;
   readonly #before: PreviousFile | undefined;
+  readonly #prefetch: CarriedPrefetch | undefined;
   #writer: ManifestWriter | undefined;
   /** How many rows are those of the previous manifest, from the first. */
   #same = 0;
@@ -28,6 +30,7 @@ export class PackRows {
   constructor(path: string, before: PreviousFile | undefined) {
     this.#path = path;
     this.#before = before;
+    this.#prefetch = before && new CarriedPrefetch(before.previous.manifest.columns);
   }
 
   /**
@@ -36,6 +39,7 @@ export class PackRows {
    */
   async add(inode: Inode, refs: readonly BlockRef[] | undefined, unchanged?: number): Promise<void> {
     const { previous } = this.#before ?? {};
+    this.#prefetch?.take(inode);
     if (this.#writer === undefined) {
       if (previous?.isRow(this.#same, inode) && this.#hasRefs(refs, unchanged)) {
         this.#same++;
@@ -60,7 +64,8 @@ export class PackRows {
   }
 
   /**
-   * Publishes the manifest, and gives it the time at which the pack began (`beginningOf`).
+   * Publishes the manifest, with what the previous one has to fetch ahead, and gives it the time at which the pack began
+   * (`beginningOf`).
    * @returns whether it is the previous one, byte for byte
    */
   async finish(settings: ManifestSettings, began: Date): Promise<boolean> {
@@ -73,7 +78,7 @@ export class PackRows {
     if (isSame) await republish(this.#before!.path, this.#path, began);
     else {
       if (this.#writer === undefined) await this.#begin();
-      await this.#writer!.finish(settings);
+      await this.#writer!.finish({ ...settings, prefetch: this.#prefetch?.ranges() ?? [] });
       await utimes(this.#path, began, began);
     }
     return isSame;
