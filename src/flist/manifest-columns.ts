@@ -132,6 +132,17 @@ export function blocksAt(columns: ManifestColumns, row: number): BlockRef[] {
   return Array.from({ length: columns.blockStart[row + 1]! - first }, (_, i) => blockAt(columns, first + i));
 }
 
+/** The row of the file that a place of `blockRefs` belongs to. */
+export function rowOfBlock({ blockStart }: ManifestColumns, place: number): number {
+  let low = 0;
+  for (let high = blockStart.length - 1; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (blockStart[middle + 1]! <= place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** How many blocks the inode in a row has. */
 export function blockCountAt({ blockStart }: ManifestColumns, row: number): number {
   return blockStart[row + 1]! - blockStart[row]!;

@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.ts';
 import { testDirectory } from '../../store/test-directory.ts';
 import { dumpTree } from '../../tree/dump.ts';
 import { blockSize } from '../block-codec.ts';
-import { readManifest } from '../manifest.ts';
+import { readManifest, writeManifest } from '../manifest.ts';
 import { storeReader, treeOfManifest } from '../manifest-tree.ts';
 import { packSource } from '../pack.ts';
 import { directorySource, type PackSource } from '../pack-source.ts';
@@ -292,6 +292,45 @@ describe('with the previous flist', () => {
     await pack({ manifest: fresh });
     expect(await pack({ manifest: quick, previous: meta })).toMatchObject({ isUnchanged: false });
     expect(Buffer.compare(await readFile(quick), await readFile(fresh))).toBe(0);
+  });
+
+  test('what is to be fetched ahead stays, for the files and blocks that are still there', async () => {
+    const { pack, meta, root, file } = await packedBefore();
+    const paths = async (path: string) => {
+      const manifest = await readManifest(path);
+      return Array.from(manifest.prefetch, ({ ino, first, last }) => [
+        manifest.inode(ino)!.name,
+        first,
+        last,
+      ]);
+    };
+    const before = await readManifest(meta);
+    const range = (path: string, first: number, last = first) => ({
+      ino: before.find(path)!.ino,
+      first,
+      last,
+    });
+    const ahead = join(root, 'ahead.fl');
+    await writeManifest(
+      ahead,
+      before.with({ prefetch: [range('b', 0), range('dir/a', 0, 1), range('c', 0)] }),
+    );
+    const again = join(root, 'again.fl');
+    await pack({ manifest: again, previous: ahead });
+    expect(await paths(again)).toEqual([
+      ['b', 0, 0],
+      ['a', 0, 1],
+      ['c', 0, 0],
+    ]);
+    writeFileSync(file('0'), 'all numbers change');
+    writeFileSync(file('dir/a'), 'one block');
+    rmSync(file('b'));
+    mkdirSync(file('b'));
+    await pack({ manifest: again, previous: ahead });
+    expect(await paths(again)).toEqual([
+      ['a', 0, 0],
+      ['c', 0, 0],
+    ]);
   });
 
   test('a file that was young when it was packed is read again', async () => {
