@@ -5,6 +5,7 @@ import { type Errno, largestRead } from '../fuse/protocol.ts';
 import { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
 import { type Filesystem, later } from '../fuse/session.ts';
 import type { InodeTable } from './inode-table.ts';
+import type { TraceRecorder } from './trace-notes.ts';
 
 const { EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } = constants.errno;
 
@@ -36,12 +37,14 @@ export class FlistFilesystem implements Filesystem {
   readonly #table: InodeTable;
   readonly #blocks: BlockAccess;
   readonly #statfs: Statfs;
+  readonly #trace: TraceRecorder | undefined;
   /** Holds the body of one READ: each is answered before the next is received. */
   readonly #replyBuffer = Buffer.allocUnsafeSlow(largestRead);
 
-  constructor(table: InodeTable, blocks: BlockAccess) {
+  constructor(table: InodeTable, blocks: BlockAccess, trace?: TraceRecorder) {
     this.#table = table;
     this.#blocks = blocks;
+    this.#trace = trace;
     this.#statfs = {
       blocks: Math.ceil(table.totalSize() / statfsBlockSize),
       bfree: 0,
@@ -90,6 +93,7 @@ export class FlistFilesystem implements Filesystem {
     if (type !== regularType) return type === directoryType ? EISDIR : EINVAL;
     const ranges = this.#ranges(node, offset, size);
     if (ranges === undefined) return EIO;
+    this.#trace?.touch(node - 1, Math.floor(offset / blockSize), Math.floor((offset + size - 1) / blockSize));
     const bytes = this.#readCached(ranges);
     if (bytes !== undefined) return [bytes];
     this.#blocks.fetch(unique, ranges);

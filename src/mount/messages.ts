@@ -1,5 +1,6 @@
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import type { BlockRange } from './filesystem.ts';
+import type { TraceNotes } from './trace-notes.ts';
 
 /** Tells a worker of this project what it is for, when several kinds of worker start from one bundled file. */
 export const mountWorkerRole = 'flist-mount';
@@ -12,6 +13,8 @@ export interface MountWorkerData {
   readonly inodes: ManifestColumns;
   /** The directory of the block cache. */
   readonly cache: string;
+  /** Where first touches of blocks are noted, when they are. */
+  readonly trace: TraceNotes | undefined;
   /** See `SessionOptions.givenUp`. */
   readonly givenUp: Int32Array;
 }

@@ -6,6 +6,8 @@ import { openRoutes } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { BlockSource } from './block-source.ts';
 import { MountServer } from './mount-server.ts';
+import { TraceFile } from './trace-file.ts';
+import { makeTraceNotes } from './trace-notes.ts';
 
 export interface MountFlistOptions {
   /** The `.fl` file, or what was read from it. */
@@ -20,6 +22,8 @@ export interface MountFlistOptions {
   readonly worker?: URL;
   /** Milliseconds that the store has to answer for a block; 30,000 by default. */
   readonly deadline?: number;
+  /** A file that gets a line for each first reading of blocks, behind what is in it; see `rfs flist trace`. */
+  readonly trace?: string;
   /** Where lines about damage and a store that does not answer go; standard error by default. */
   readonly log?: (line: string) => void;
 }
@@ -48,13 +52,19 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
   const cache = new BlockCache(new BlockFiles(options.cache, blockKey), { warn: log });
   const blocks = new BlockSource({ store, cache, deadline: options.deadline ?? 30_000, log });
+  const { columns } = manifest;
+  const notes = options.trace === undefined ? undefined : makeTraceNotes(columns, Date.now());
+  const trace = notes && (await TraceFile.open(options.trace!, { notes, columns, log }));
   const server = new MountServer({
-    inodes: manifest.columns,
+    inodes: columns,
     blocks,
     cache: options.cache,
     worker: options.worker ?? new URL('./worker.ts', import.meta.url),
+    trace: notes,
     log,
   });
+  const done = server.done.finally(() => trace?.close());
+  done.catch(() => {}); // a mount that fails says so itself
   const mountpoint = await server.mount(options.mountpoint);
-  return { mountpoint, done: server.done, unmount: () => server.unmount() };
+  return { mountpoint, done, unmount: () => server.unmount() };
 }

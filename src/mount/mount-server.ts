@@ -11,6 +11,7 @@ import type { Errno } from '../fuse/protocol.ts';
 import type { BlockSource } from './block-source.ts';
 import type { BlockRange } from './filesystem.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
+import type { TraceNotes } from './trace-notes.ts';
 
 export interface MountServerOptions {
   readonly inodes: ManifestColumns;
@@ -18,6 +19,8 @@ export interface MountServerOptions {
   /** The directory of the block cache, for the worker. */
   readonly cache: string;
   readonly worker: URL;
+  /** Where the worker notes first touches of blocks, when it shall. */
+  readonly trace?: TraceNotes | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -47,6 +50,7 @@ export class MountServer {
       device: this.#device,
       inodes: options.inodes,
       cache: options.cache,
+      trace: options.trace,
       givenUp: this.#givenUp,
     };
     const worker = new Worker(options.worker, { workerData });

@@ -7,9 +7,10 @@ import { describeError } from '../base/errors.ts';
 import { BlockFiles } from '../cache/block-files.ts';
 import { blockKey, initBlockCodec } from '../flist/block-codec.ts';
 import { serve } from '../fuse/session.ts';
-import { FlistFilesystem } from './filesystem.ts';
+import { type BlockRange, FlistFilesystem } from './filesystem.ts';
 import { InodeTable } from './inode-table.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
+import { TraceRecorder } from './trace-notes.ts';
 
 if (!isMainThread && (workerData as MountWorkerData | null)?.role === mountWorkerRole)
   void serveMount(workerData as MountWorkerData);
@@ -17,10 +18,12 @@ if (!isMainThread && (workerData as MountWorkerData | null)?.role === mountWorke
 async function serveMount(data: MountWorkerData): Promise<void> {
   await initBlockCodec();
   const files = new BlockFiles(data.cache, blockKey);
-  const filesystem = new FlistFilesystem(new InodeTable(data.inodes), {
-    readCached: (target, { block, start }) => files.readInto(target, block, start),
-    fetch: (unique, ranges) => tell({ type: 'fetch', unique, ranges }),
-  });
+  const blocks = {
+    readCached: (target: Uint8Array, { block, start }: BlockRange) => files.readInto(target, block, start),
+    fetch: (unique: bigint, ranges: readonly BlockRange[]) => tell({ type: 'fetch', unique, ranges }),
+  };
+  const trace = data.trace && new TraceRecorder(data.trace, data.inodes);
+  const filesystem = new FlistFilesystem(new InodeTable(data.inodes), blocks, trace);
   tell({ type: 'ready' });
   serve(data.device, filesystem, {
     givenUp: data.givenUp,

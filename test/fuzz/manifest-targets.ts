@@ -7,8 +7,12 @@ import { diffEntries } from '../../src/flist/diff.ts';
 import { dumpLines } from '../../src/flist/dump.ts';
 import { writeDump } from '../../src/flist/from-dump.ts';
 import { formatEntry, inspectEntries } from '../../src/flist/inspect.ts';
-import { type Manifest, readManifest, writeManifest } from '../../src/flist/manifest.ts';
+import { type Manifest, manifestOf, readManifest, writeManifest } from '../../src/flist/manifest.ts';
 import { treeOfManifest } from '../../src/flist/manifest-tree.ts';
+import { checkPrefetchList } from '../../src/flist/prefetch-list.ts';
+import { sampleRows } from '../../src/flist/test-manifest.ts';
+import { keeps, TraceFold } from '../../src/flist/trace-fold.ts';
+import { readTrace } from '../../src/flist/trace-lines.ts';
 import { unpackManifest } from '../../src/flist/unpack/unpack.ts';
 import { usageByDirectory } from '../../src/flist/usage.ts';
 import { mutateRows } from './mutate-rows.ts';
@@ -54,6 +58,25 @@ export const dumps: Target = {
       await writeDump(lines(bytes.toString()), 'the dump', file);
       await use(await readManifest(file), file, random);
     }),
+};
+
+/** What `rfs mount --trace` writes. */
+export const traces: Target = {
+  name: 'traces',
+  corpus: 'traces',
+  run: async (bytes) => {
+    const manifest = manifestOf(sampleRows());
+    const fold = new TraceFold(manifest.columns);
+    let mount = '';
+    async function* chunks() {
+      yield bytes;
+    }
+    for await (const record of readTrace(chunks(), 'the trace')) {
+      if ('trace' in record) mount = record.mounted;
+      else if ('path' in record) fold.take(mount, record);
+    }
+    for (const keep of keeps) checkPrefetchList(manifest.with(fold.finish(keep)).columns);
+  },
 };
 
 /** Does with a manifest that was taken for good what commands do, and writes it and reads it back. */

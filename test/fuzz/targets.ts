@@ -1,6 +1,6 @@
 import { ars, challenges, compressed, configs, cpios, documents, layers, tars } from './archive-targets.ts';
 import { blocks, fuseRequests, s3Answers, sealedBlocks, snappyStreams, zdbReplies } from './block-targets.ts';
-import { dumps, manifestBytes, manifestRows } from './manifest-targets.ts';
+import { dumps, manifestBytes, manifestRows, traces } from './manifest-targets.ts';
 import type { Target } from './target.ts';
 
 /** Everything that is fuzzed. */
@@ -8,6 +8,7 @@ export const targets: readonly Target[] = [
   manifestBytes,
   manifestRows,
   dumps,
+  traces,
   blocks,
   sealedBlocks,
   snappyStreams,

@@ -12,6 +12,7 @@ interface MountOptions {
   readonly daemon?: boolean;
   readonly log?: string;
   readonly store?: readonly string[];
+  readonly trace?: string;
   readonly debug?: boolean;
 }
 
@@ -28,6 +29,7 @@ export default function define(command: Command): void {
       'read from here in place of the stores that the flist names (repeatable)',
       stores,
     )
+    .option('--trace <file>', 'record which blocks are read when, behind what is in the file')
     .action(async (target: string, options: MountOptions) => {
       if (isDaemon()) await mount(target, { ...options, ...(await handedOver<Handover>()) });
       else if (options.daemon) await startDaemon(daemonOf(target, options));
@@ -39,7 +41,7 @@ export default function define(command: Command): void {
 type Handover = Pick<MountOptions, 'store'>;
 
 /** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
-function daemonOf(target: string, { meta, cache, log, store, debug }: MountOptions) {
+function daemonOf(target: string, { meta, cache, log, store, trace, debug }: MountOptions) {
   const handover: Handover = { ...(store && { store }) };
   const daemonArguments = [
     'mount',
@@ -48,6 +50,7 @@ function daemonOf(target: string, { meta, cache, log, store, debug }: MountOptio
     meta,
     '--cache',
     cache,
+    ...(trace === undefined ? [] : ['--trace', trace]),
     '--daemon',
     '--',
     target,
@@ -55,12 +58,13 @@ function daemonOf(target: string, { meta, cache, log, store, debug }: MountOptio
   return { arguments: daemonArguments, handover, ...(log !== undefined && { log }) };
 }
 
-async function mount(target: string, { meta, cache, store: specs }: MountOptions): Promise<void> {
+async function mount(target: string, { meta, cache, store: specs, trace }: MountOptions): Promise<void> {
   const mounted = await startAsDaemon(async () =>
     mountFlist({
       manifest: meta,
       mountpoint: target,
       cache,
+      ...(trace !== undefined && { trace }),
       ...(specs && { store: await openRoutes(specs.map(parseRoute), { note: console.error }) }),
     }),
   );
