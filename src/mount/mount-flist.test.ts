@@ -105,7 +105,7 @@ test('what cannot be done fails with the right error, each time', async () => {
     'touch $1/new': 'Read-only file system',
     'rm $1/dir/hello': 'Read-only file system',
     'dd if=/dev/zero of=$1/dir/hello count=1': 'Read-only file system',
-    'mount -o remount,rw $1; touch $1/new': 'Read-only file system',
+    'mount -i -o remount,rw $1; touch $1/new': 'Read-only file system',
     'rm $1/dir/hello ': 'Read-only file system',
   };
   for (const [script, message] of Object.entries(failures))
