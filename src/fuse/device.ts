@@ -52,15 +52,26 @@ export function receive(fd: number, buffer: Buffer): Received {
 /**
  * Answers a request: with an error number, or with the bytes of a body in pieces. May be called from any thread of the
  * process that has the device open. A request that nobody waits for any more is no error.
+ * @returns whether somebody still waited
  */
-export function sendReply(fd: number, unique: bigint, answer: Errno | readonly Uint8Array[]): void {
+export function sendReply(fd: number, unique: bigint, answer: Errno | readonly Uint8Array[]): boolean {
   const body = typeof answer === 'number' ? [] : answer;
   const size = body.reduce((sum, piece) => sum + piece.length, 0);
+  return writeDevice(fd, [encodeHeader(unique, typeof answer === 'number' ? answer : 0, size), ...body]);
+}
+
+/** Errors of a message about what the kernel no longer knows, or for a mount that has ended. */
+const tooLate: readonly (string | undefined)[] = ['ENOENT', 'ENODEV', 'ECONNABORTED'];
+
+/** Writes one message; false when it comes too late, or is refused with the error that is named. */
+export function writeDevice(fd: number, pieces: readonly Uint8Array[], refusal?: string): boolean {
   try {
-    writevSync(fd, [encodeHeader(unique, typeof answer === 'number' ? answer : 0, size), ...body]);
+    writevSync(fd, pieces);
+    return true;
   } catch (error) {
     const code = codeOf(error);
-    if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'ECONNABORTED') throw error;
+    if (!tooLate.includes(code) && (refusal === undefined || code !== refusal)) throw error;
+    return false;
   }
 }
 

@@ -1,6 +1,6 @@
-import { type Errno, replyHeaderSize } from './protocol.ts';
+import { type Errno, openFlag, replyHeaderSize } from './protocol.ts';
 
-/** What stat(2) shows of a node. Sizes in bytes, times in whole seconds since the epoch. */
+/** What stat(2) shows of a node. Sizes in bytes, times in whole seconds since the epoch and nanoseconds on top (0 when left out). */
 export interface Attributes {
   readonly ino: number;
   readonly size: number;
@@ -9,6 +9,9 @@ export interface Attributes {
   readonly atime: number;
   readonly mtime: number;
   readonly ctime: number;
+  readonly atimeNs?: number;
+  readonly mtimeNs?: number;
+  readonly ctimeNs?: number;
   /** File type and permission bits, as st_mode. */
   readonly mode: number;
   readonly nlink: number;
@@ -18,6 +21,21 @@ export interface Attributes {
   readonly rdev: number;
   readonly blksize: number;
 }
+
+/** What statx(2) shows of a node beyond `Attributes`. */
+export interface ExtendedAttributes extends Attributes {
+  /** The birth of the node, in whole seconds since the epoch and nanoseconds on top. */
+  readonly btime?: number;
+  readonly btimeNs?: number;
+}
+
+/**
+ * How a file is opened: `cached`, its pages are kept from one opening to the next; `direct`, nothing is kept; `passthrough`,
+ * the kernel itself reads a file that was given to it (`openBacking`), and asks for nothing more.
+ */
+export type OpenAnswer =
+  | { readonly mode: 'cached' | 'direct' }
+  | { readonly mode: 'passthrough'; readonly backing: number };
 
 /** A node as a LOOKUP answers it. Node 0 means that there is no such name, which the kernel then remembers. */
 export interface Entry {
@@ -46,10 +64,13 @@ export interface InitReply {
   readonly minor: number;
   readonly maxReadahead: number;
   readonly flags: number;
+  readonly flags2: number;
   readonly maxBackground: number;
   readonly congestionThreshold: number;
   readonly maxWrite: number;
   readonly maxPages: number;
+  /** How many file systems may lie on each other, this one being the lowest, for passthrough; 0 without it. */
+  readonly maxStackDepth: number;
 }
 
 const attributesSize = 88;
@@ -84,7 +105,7 @@ export function encodeHeader(unique: bigint, errno: Errno, bodySize: number): Bu
   return header;
 }
 
-/** `struct fuse_init_out` as of 7.23, 64 bytes. */
+/** `struct fuse_init_out`, 64 bytes since 7.23; what an older kernel does not know of it must be 0. */
 export function encodeInit(major: number, reply: InitReply): Buffer {
   const body = Buffer.alloc(64);
   body.writeUInt32LE(major, 0);
@@ -96,6 +117,8 @@ export function encodeInit(major: number, reply: InitReply): Buffer {
   body.writeUInt32LE(reply.maxWrite, 20);
   body.writeUInt32LE(1, 24); // time_gran: nanoseconds
   body.writeUInt16LE(reply.maxPages, 28);
+  body.writeUInt32LE(reply.flags2 >>> 0, 32);
+  body.writeUInt32LE(reply.maxStackDepth, 36);
   return body;
 }
 
@@ -112,6 +135,71 @@ export function encodeAttributes(attributes: Attributes, lifetime: number): Buff
   writeUInt64(body, 0, lifetime);
   writeUInt64(body, 8, 0);
   writeAttributes(body, 16, attributes);
+  return body;
+}
+
+const statxSize = 256;
+const statxBasicStats = 0x7ff;
+const statxBtime = 0x800;
+
+/** `struct fuse_statx_out` (7.39): the attributes stay valid for `lifetime` seconds. */
+export function encodeStatx(attributes: ExtendedAttributes, lifetime: number): Buffer {
+  const body = Buffer.alloc(32 + statxSize);
+  writeUInt64(body, 0, lifetime);
+  const at = 32;
+  body.writeUInt32LE(statxBasicStats | (attributes.btime === undefined ? 0 : statxBtime), at);
+  body.writeUInt32LE(attributes.blksize, at + 4);
+  body.writeUInt32LE(attributes.nlink, at + 16);
+  body.writeUInt32LE(attributes.uid, at + 20);
+  body.writeUInt32LE(attributes.gid, at + 24);
+  body.writeUInt16LE(attributes.mode, at + 28);
+  writeUInt64(body, at + 32, attributes.ino);
+  writeUInt64(body, at + 40, attributes.size);
+  writeUInt64(body, at + 48, attributes.blocks);
+  writeStatxTime(body, at + 64, attributes.atime, attributes.atimeNs);
+  writeStatxTime(body, at + 80, attributes.btime ?? 0, attributes.btimeNs);
+  writeStatxTime(body, at + 96, attributes.ctime, attributes.ctimeNs);
+  writeStatxTime(body, at + 112, attributes.mtime, attributes.mtimeNs);
+  body.writeUInt32LE((attributes.rdev >>> 8) & 0xfff, at + 128);
+  body.writeUInt32LE((attributes.rdev & 0xff) | ((attributes.rdev >>> 12) & 0xfff00), at + 132);
+  return body;
+}
+
+/** `struct fuse_open_out`. No handle is needed: the node says it all. */
+export function encodeOpen(answer: OpenAnswer): Buffer {
+  const body = Buffer.alloc(16);
+  body.writeUInt32LE(openFlags(answer) | openFlag.noFlush, 8);
+  if (answer.mode === 'passthrough') body.writeInt32LE(answer.backing, 12);
+  return body;
+}
+
+function openFlags({ mode }: OpenAnswer): number {
+  switch (mode) {
+    case 'cached':
+      return openFlag.keepCache;
+    case 'direct':
+      return openFlag.directIo;
+    case 'passthrough':
+      return openFlag.passthrough;
+  }
+}
+
+/** `struct fuse_getxattr_out`: how many bytes the value, or all names, would take. */
+export function encodeXattrSize(size: number): Buffer {
+  const body = Buffer.alloc(8);
+  body.writeUInt32LE(size, 0);
+  return body;
+}
+
+/** The names of extended attributes as listxattr(2) gives them, each with a NUL. */
+export function encodeXattrNames(names: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(names.flatMap((name) => [name, Buffer.of(0)]));
+}
+
+/** `struct fuse_lseek_out`. */
+export function encodeLseek(offset: number): Buffer {
+  const body = Buffer.allocUnsafe(8);
+  writeUInt64(body, 0, offset);
   return body;
 }
 
@@ -182,8 +270,9 @@ function writeAttributes(to: Buffer, at: number, attributes: Attributes): void {
   writeUInt64(to, at + 24, attributes.atime);
   writeUInt64(to, at + 32, attributes.mtime);
   writeUInt64(to, at + 40, attributes.ctime);
-  writeUInt64(to, at + 48, 0); // atimensec, mtimensec
-  to.writeUInt32LE(0, at + 56); // ctimensec
+  to.writeUInt32LE(attributes.atimeNs ?? 0, at + 48);
+  to.writeUInt32LE(attributes.mtimeNs ?? 0, at + 52);
+  to.writeUInt32LE(attributes.ctimeNs ?? 0, at + 56);
   to.writeUInt32LE(attributes.mode, at + 60);
   to.writeUInt32LE(attributes.nlink, at + 64);
   to.writeUInt32LE(attributes.uid, at + 68);
@@ -191,6 +280,12 @@ function writeAttributes(to: Buffer, at: number, attributes: Attributes): void {
   to.writeUInt32LE(attributes.rdev, at + 76);
   to.writeUInt32LE(attributes.blksize, at + 80);
   to.writeUInt32LE(0, at + 84); // flags
+}
+
+/** `struct fuse_sx_time`. */
+function writeStatxTime(to: Buffer, at: number, seconds: number, nanoseconds = 0): void {
+  writeUInt64(to, at, seconds);
+  to.writeUInt32LE(nanoseconds, at + 8);
 }
 
 /** Writes a whole number as 64 bits; a negative one (a time before 1970) in two's complement. */

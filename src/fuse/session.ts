@@ -1,28 +1,43 @@
 import { constants } from 'node:os';
 import { receive, sendReply } from './device.ts';
-import { FuseError } from './fuse-error.ts';
-import { type Errno, initFlag, newestMinor, oldestMinor, protocolMajor } from './protocol.ts';
+import {
+  type InitRequest,
+  initReply,
+  type NegotiatedSession,
+  negotiate,
+  type OptionalFeature,
+} from './negotiate.ts';
+import { notifyResend } from './notify.ts';
+import { OpenFiles } from './open-files.ts';
+import { type Errno, opcode, protocolMajor } from './protocol.ts';
 import {
   type Attributes,
   type DirectoryEntry,
   DirectoryReply,
   type Entry,
+  type ExtendedAttributes,
   encodeAttributes,
   encodeEntry,
-  encodeInit,
+  encodeLseek,
+  encodeOpen,
   encodeStatfs,
+  encodeStatx,
+  encodeXattrNames,
+  encodeXattrSize,
+  type OpenAnswer,
   type Statfs,
 } from './reply.ts';
 import { parseHeader, parseRequest, type Request, type RequestHeader } from './request.ts';
 
-const { EINVAL, EIO, ENOSYS, EROFS } = constants.errno;
+const { EINVAL, EIO, ENOSYS, EPROTO, ERANGE, EROFS } = constants.errno;
 
 /** The answer to come: somebody else replies to the request with `sendReply`, now or later. */
 export const later = Symbol('later');
 
 /**
  * A read-only filesystem whose content never changes while it is mounted. Nodes are numbers of its own choice; the root
- * is 1. Each method answers at once, or with an error number; what it throws becomes EIO.
+ * is 1. Each method answers at once, or with an error number; what it throws becomes EIO. The kernel asks once for what a
+ * filesystem has no method for, and does without it.
  */
 export interface Filesystem {
   /** The entry of that name; `noEntry` when there is none. */
@@ -39,15 +54,42 @@ export interface Filesystem {
   /** Adds the entries from `offset` on (0, or `next` of an entry given before) until `add` returns false. */
   readdir(node: number, offset: number, add: (entry: DirectoryEntry) => boolean): Errno | undefined;
   statfs(): Statfs;
+  /**
+   * How a file shall be read, when nobody has it open yet. Without this method the kernel opens files by itself, as `cached`.
+   * It may answer `passthrough` when that was agreed (`SessionOptions.wanted`).
+   */
+  open?(node: number): OpenAnswer | Errno;
+  /** Nobody has the file open any more. */
+  release?(node: number, answer: OpenAnswer): void;
+  /** The value of an extended attribute. */
+  getxattr?(node: number, name: Uint8Array): Uint8Array | Errno;
+  /** The names of all extended attributes. */
+  listxattr?(node: number): readonly Uint8Array[] | Errno;
+  /** The next offset of data or of a hole, at or after `offset`, as lseek(2) has it: the end of a file is a hole. */
+  lseek?(node: number, offset: number, wanted: 'data' | 'hole'): { readonly offset: number } | Errno;
+  /** Attributes with the time of birth, which getattr does not know. */
+  statx?(node: number): ExtendedAttributes | Errno;
+  /** The process that waits for the answer to `unique` got a signal: the answer may now be EINTR. */
+  interrupt?(unique: bigint): void;
+  /** The kernel gives back so many of the entries of this node that it got. */
+  forget?(node: number, lookups: number): void;
 }
 
 export interface SessionOptions {
   /** Called once the kernel and we agree on the protocol: from here on the mount answers. */
-  readonly onStart?: () => void;
+  readonly onStart?: (negotiated: NegotiatedSession) => void;
+  /** Called with each request before it is answered, to count it: it shall be quick. */
+  readonly onRequest?: (header: RequestHeader, request: Request) => void;
   /** Called with what a method of the filesystem threw. */
   readonly onError: (error: unknown) => void;
   /** Set its first word to non-zero (and notify) to end a session that still waits for its mount. */
   readonly givenUp: Int32Array;
+  /** What shall be agreed on, where the kernel has it, beside the usual. */
+  readonly wanted?: readonly OptionalFeature[];
+  /** What is open, when that shall outlive this server. */
+  readonly openFiles?: OpenFiles;
+  /** What another server agreed on for this mount, whose place is taken: there is no INIT, and what it left unanswered comes again. */
+  readonly takeOver?: NegotiatedSession;
 }
 
 /** Seconds that the kernel may keep names and attributes: as long as it can count, for nothing ever changes. */
@@ -58,7 +100,13 @@ const requestBufferSize = 64 * 1024;
 
 const largestDirectoryReply = 1024 * 1024;
 
-const wantedFlags = Object.values(initFlag).reduce((all, flag) => all | flag, 0);
+/** The bits of open(2) that say what a file is opened for (`O_ACCMODE`), of which none is set for reading (`O_RDONLY`). */
+const accessMode = 0o3;
+
+/** Requests that get no reply, whatever is in them. */
+const unanswered: ReadonlySet<number> = new Set([opcode.forget, opcode.batchForget]);
+
+type Answer = Errno | readonly Uint8Array[] | typeof later;
 
 /**
  * Serves a filesystem on an open `/dev/fuse` until it is unmounted. Blocks its thread all the while, so it belongs in a
@@ -67,6 +115,11 @@ const wantedFlags = Object.values(initFlag).reduce((all, flag) => all | flag, 0)
  */
 export function serve(fd: number, filesystem: Filesystem, options: SessionOptions): void {
   const buffer = Buffer.allocUnsafeSlow(requestBufferSize);
+  const openFiles = options.openFiles ?? new OpenFiles();
+  if (options.takeOver !== undefined) {
+    options.onStart?.(options.takeOver);
+    notifyResend(fd);
+  }
   for (;;) {
     const received = receive(fd, buffer);
     if (received === 'unmounted') return;
@@ -78,12 +131,11 @@ export function serve(fd: number, filesystem: Filesystem, options: SessionOption
     const header = parseHeader(bytes);
     if (header === undefined) continue;
     const request = parseRequest(header, bytes);
+    if (request !== undefined) options.onRequest?.(header, request);
     if (request?.kind === 'init') startSession(fd, header, request, options);
-    else answerRequest(fd, filesystem, header, request, options);
+    else answerRequest(fd, filesystem, openFiles, header, request, options);
   }
 }
-
-type InitRequest = Extract<Request, { kind: 'init' }>;
 
 function startSession(
   fd: number,
@@ -91,85 +143,129 @@ function startSession(
   request: InitRequest,
   options: SessionOptions,
 ): void {
-  if (request.major < protocolMajor || (request.major === protocolMajor && request.minor < oldestMinor)) {
-    sendReply(fd, header.unique, constants.errno.EPROTO);
-    throw new FuseError(
-      'failed',
-      `the kernel speaks FUSE ${request.major}.${request.minor}, needed is ${protocolMajor}.${oldestMinor} (Linux 5.4) or newer`,
-    );
+  let negotiated: NegotiatedSession;
+  try {
+    negotiated = negotiate(request, options.wanted ?? []);
+  } catch (error) {
+    sendReply(fd, header.unique, EPROTO);
+    throw error;
   }
-  sendReply(fd, header.unique, [initReply(request)]);
+  sendReply(fd, header.unique, [initReply(request, negotiated)]);
   // A newer major version is answered with ours, and the kernel then asks again in ours.
-  if (request.major === protocolMajor) options.onStart?.();
-}
-
-/** The reply to INIT: what we want of what the kernel offers. */
-export function initReply(request: InitRequest): Buffer {
-  return encodeInit(protocolMajor, {
-    minor: Math.min(newestMinor, request.major === protocolMajor ? request.minor : newestMinor),
-    maxReadahead: request.maxReadahead,
-    flags: request.flags & wantedFlags,
-    maxBackground: 64,
-    congestionThreshold: 48,
-    maxWrite: 4096,
-    maxPages: 256,
-  });
+  if (request.major === protocolMajor) options.onStart?.(negotiated);
 }
 
 function answerRequest(
   fd: number,
   filesystem: Filesystem,
+  openFiles: OpenFiles,
   header: RequestHeader,
   request: Request | undefined,
   options: SessionOptions,
 ): void {
-  if (request?.kind === 'forget') return;
-  let answer: Errno | readonly Uint8Array[] | typeof later;
+  let answer: Answer | undefined;
   try {
-    answer = request === undefined ? EINVAL : dispatch(filesystem, header, request);
+    answer = request === undefined ? EINVAL : dispatch(filesystem, openFiles, header, request);
   } catch (error) {
     options.onError(error);
     answer = EIO;
   }
-  if (answer !== later) sendReply(fd, header.unique, answer);
+  if (answer === later || answer === undefined || unanswered.has(header.opcode)) return;
+  const isTaken = sendReply(fd, header.unique, answer);
+  if (!isTaken && request?.kind === 'open' && typeof answer !== 'number')
+    closeFile(filesystem, openFiles, header);
 }
 
-/** The answer to one request: an error number, the pieces of a body, or `later`. */
+/** The answer to one request: an error number, the pieces of a body, or `later`; undefined when the kernel wants none. */
 export function dispatch(
   filesystem: Filesystem,
+  openFiles: OpenFiles,
   header: RequestHeader,
   request: Request,
-): Errno | readonly Uint8Array[] | typeof later {
+): Answer | undefined {
+  const { node, unique } = header;
   switch (request.kind) {
     case 'lookup': {
-      const entry = filesystem.lookup(header.node, request.name);
+      const entry = filesystem.lookup(node, request.name);
       return typeof entry === 'number' ? entry : [encodeEntry(entry, lifetime)];
     }
     case 'getattr': {
-      const attributes = filesystem.getattr(header.node);
+      const attributes = filesystem.getattr(node);
       return typeof attributes === 'number' ? attributes : [encodeAttributes(attributes, lifetime)];
     }
+    case 'statx': {
+      const attributes = filesystem.statx?.(node) ?? ENOSYS;
+      return typeof attributes === 'number' ? attributes : [encodeStatx(attributes, lifetime)];
+    }
     case 'readlink': {
-      const target = filesystem.readlink(header.node);
+      const target = filesystem.readlink(node);
       return typeof target === 'number' ? target : [target];
     }
     case 'read':
-      return filesystem.read(header.node, request.offset, request.size, header.unique);
+      return filesystem.read(node, request.offset, request.size, unique);
     case 'readdir':
     case 'readdirplus': {
       const size = Math.min(request.size, largestDirectoryReply);
       const reply = new DirectoryReply(size, request.kind === 'readdirplus', lifetime);
-      const errno = filesystem.readdir(header.node, request.offset, (entry) => reply.add(entry));
+      const errno = filesystem.readdir(node, request.offset, (entry) => reply.add(entry));
       return errno ?? [reply.bytes];
     }
     case 'statfs':
       return [encodeStatfs(filesystem.statfs())];
+    case 'open':
+      return openFile(filesystem, openFiles, header, request.flags);
+    case 'release':
+      closeFile(filesystem, openFiles, header);
+      return [];
+    case 'getxattr': {
+      const value = filesystem.getxattr?.(node, request.name) ?? ENOSYS;
+      return typeof value === 'number' ? value : inRoom(value, request.size);
+    }
+    case 'listxattr': {
+      const names = filesystem.listxattr?.(node) ?? ENOSYS;
+      return typeof names === 'number' ? names : inRoom(encodeXattrNames(names), request.size);
+    }
+    case 'lseek': {
+      const found = filesystem.lseek?.(node, request.offset, request.wanted) ?? ENOSYS;
+      return typeof found === 'number' ? found : [encodeLseek(found.offset)];
+    }
+    case 'interrupt':
+      if (filesystem.interrupt === undefined) return ENOSYS;
+      filesystem.interrupt(request.unique);
+      return undefined;
+    case 'forget':
+      if (filesystem.forget !== undefined)
+        for (const forget of request.forgets) filesystem.forget(forget.node, forget.lookups);
+      return undefined;
     case 'destroy':
+    case 'releasedir':
       return [];
     case 'modify':
       return EROFS;
     default:
-      // Also for OPEN, OPENDIR, FLUSH and the xattr calls: the kernel then does without them and stops asking.
+      // Also for OPENDIR, FLUSH and ACCESS: the kernel then does without them and stops asking.
       return ENOSYS;
   }
+}
+
+function openFile(
+  filesystem: Filesystem,
+  openFiles: OpenFiles,
+  { node, unique }: RequestHeader,
+  flags: number,
+): Answer {
+  if (filesystem.open === undefined) return ENOSYS;
+  if ((flags & accessMode) !== 0) return EROFS;
+  const answer = openFiles.open(node, unique, () => filesystem.open!(node));
+  return typeof answer === 'number' ? answer : [encodeOpen(answer)];
+}
+
+function closeFile(filesystem: Filesystem, openFiles: OpenFiles, { node, unique }: RequestHeader): void {
+  openFiles.close(node, unique, (answer) => filesystem.release?.(node, answer));
+}
+
+/** An extended attribute for a caller who has so much room for it, or asks with 0 how much it takes. */
+function inRoom(bytes: Uint8Array, room: number): Answer {
+  if (room === 0) return [encodeXattrSize(bytes.length)];
+  return bytes.length > room ? ERANGE : [bytes];
 }

@@ -3,7 +3,6 @@ import { loadBlake2b } from '../../src/base/blake2b.ts';
 import { Failure } from '../../src/base/errors.ts';
 import { blockSize, decodeBlock, initBlockCodec } from '../../src/flist/block-codec.ts';
 import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from '../../src/flist/snappy.ts';
-import { parseHeader, parseRequest } from '../../src/fuse/request.ts';
 import { RespReader } from '../../src/store/resp.ts';
 import { parseXml } from '../../src/store/xml.ts';
 import { piecesOf } from './pieces.ts';
@@ -77,16 +76,4 @@ export const s3Answers: Target = {
   name: 'answers of S3',
   corpus: 'xml',
   run: (bytes) => void parseXml(bytes.toString()),
-};
-
-export const fuseRequests: Target = {
-  name: 'requests of the kernel',
-  corpus: 'fuse',
-  run(bytes) {
-    const header = parseHeader(bytes);
-    if (header !== undefined) parseRequest(header, bytes);
-    if (bytes.length < 40) return;
-    bytes.writeUInt32LE(bytes.length, 0);
-    parseRequest(parseHeader(bytes)!, bytes);
-  },
 };

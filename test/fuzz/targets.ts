@@ -1,5 +1,6 @@
 import { ars, challenges, compressed, configs, cpios, documents, layers, tars } from './archive-targets.ts';
-import { blocks, fuseRequests, s3Answers, sealedBlocks, snappyStreams, zdbReplies } from './block-targets.ts';
+import { blocks, s3Answers, sealedBlocks, snappyStreams, zdbReplies } from './block-targets.ts';
+import { fuseRequests } from './fuse-targets.ts';
 import { dumps, manifestBytes, manifestRows, traces } from './manifest-targets.ts';
 import type { Target } from './target.ts';
 

@@ -1,0 +1,81 @@
+/**
+ * Files that the kernel reads by itself in place of one of the filesystem (passthrough, protocol 7.40, Linux 6.9). Giving it one is
+ * an ioctl, for which Node has no call: it takes the npm package koffi, and root.
+ */
+import { createRequire } from 'node:module';
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+import { FuseError } from './fuse-error.ts';
+
+/** `FUSE_DEV_IOC_BACKING_OPEN`, which takes a `struct fuse_backing_map`, and `FUSE_DEV_IOC_BACKING_CLOSE`, a number. */
+const backingOpen = 0x4010e501;
+const backingClose = 0x4004e502;
+
+/** The ioctl(2) of a descriptor, a request and its argument: a result, or an errno as a negative number. */
+type Ioctl = (fd: number, request: number, argument: Buffer) => number;
+
+let loaded: Ioctl | undefined;
+
+/** @throws FuseError `missing-tool` without koffi. */
+function ioctl(): Ioctl {
+  try {
+    loaded ??= bind(createRequire(import.meta.url)('koffi') as typeof import('koffi')['default']);
+    return loaded;
+  } catch (cause) {
+    throw new FuseError('missing-tool', 'passthrough needs the npm package koffi', {
+      cause,
+      hint: 'npm install koffi',
+    });
+  }
+}
+
+function bind(koffi: typeof import('koffi')['default']): Ioctl {
+  const call = koffi.load(null).func('int ioctl(int fd, unsigned long request, void *argument)');
+  return (fd, request, argument) => {
+    const result = call(fd, request, argument) as number;
+    return result < 0 ? -koffi.errno() : result;
+  };
+}
+
+/** Whether files can be given to the kernel at all, as far as this machine is known without a mount. @throws FuseError why not. */
+export function checkBacking(): void {
+  ioctl();
+  if (process.getuid?.() !== 0) throw denied();
+}
+
+/**
+ * Gives the kernel of a mount an open file that it shall read by itself, until `closeBacking`. The descriptor may be closed at once.
+ * @returns the number by which the answer to OPEN names it
+ * @throws FuseError `missing-tool` without koffi, `denied` without root, `unavailable` where the kernel does not do it, or not with
+ * files of that file system.
+ */
+export function openBacking(device: number, fd: number): number {
+  const map = Buffer.alloc(16);
+  map.writeInt32LE(fd, 0);
+  const id = ioctl()(device, backingOpen, map);
+  if (id > 0) return id;
+  switch (getSystemErrorName(id)) {
+    case 'EPERM':
+      throw denied();
+    case 'ELOOP':
+      throw new FuseError('unavailable', 'passthrough does not work with files on a stacked file system', {
+        hint: 'put the cache on a file system of its own, such as ext4 or tmpfs, not on an overlay',
+      });
+    default:
+      throw new FuseError('unavailable', `the kernel does not take files: ${getSystemErrorMessage(id)}`, {
+        hint: 'passthrough needs Linux 6.9 or newer with CONFIG_FUSE_PASSTHROUGH',
+      });
+  }
+}
+
+/** Ends what `openBacking` began. Who has the file open goes on reading. Fine when it has ended before, or with the mount. */
+export function closeBacking(device: number, id: number): void {
+  const argument = Buffer.alloc(4);
+  argument.writeUInt32LE(id, 0);
+  ioctl()(device, backingClose, argument);
+}
+
+function denied(): FuseError {
+  return new FuseError('denied', 'passthrough was not agreed on with the kernel, or needs root', {
+    hint: 'run as root with CAP_SYS_ADMIN on Linux 6.9 or newer',
+  });
+}
