@@ -120,7 +120,7 @@ test('what is open outlives the server, and is closed with the next one', async 
   onTestFinished(() => closeSync(table));
   const { data, server, serveAgain, count } = await mountFixture(
     { open: ['direct'], keepsTable: true },
-    table,
+    { table },
   );
   const user = spawn('sh', ['-c', 'exec <"$1"; echo; read line; sha256sum', 'sh', data], {
     stdio: ['ignore', 'pipe', 'inherit'],

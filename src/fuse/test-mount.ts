@@ -19,6 +19,13 @@ export function requireRoot(): void {
   if (process.getuid?.() !== 0) throw new Error('these tests need root and /dev/fuse: they mount');
 }
 
+export interface Surroundings {
+  /** The descriptor of a file for the table of open files. */
+  readonly table?: number;
+  /** The program that serves, where it is not that of this room. */
+  readonly program?: string;
+}
+
 /** A process that serves. */
 export class FixtureServer {
   readonly process: ChildProcess;
@@ -26,9 +33,7 @@ export class FixtureServer {
   readonly #lines: FixtureLine[] = [];
   readonly #waiting = new Set<() => void>();
 
-  /** @param table the descriptor of a file for the table of open files */
-  constructor(device: number, options: FixtureOptions, table?: number) {
-    const program = join(import.meta.dirname, 'serve.fixture.ts');
+  constructor(device: number, options: FixtureOptions, { table, program = fixture }: Surroundings) {
     this.process = spawn(process.execPath, [program, JSON.stringify(options)], {
       stdio: ['ignore', 'pipe', 'inherit', device, ...(table === undefined ? [] : [table])],
     });
@@ -92,6 +97,8 @@ export class FixtureServer {
 const marker = 'marker-';
 let markers = 0;
 
+const fixture = join(import.meta.dirname, 'serve.fixture.ts');
+
 const uninteresting = new Set(['init', 'forget', 'getattr', 'destroy', 'statfs']);
 
 export interface FixtureMount {
@@ -108,12 +115,15 @@ export interface FixtureMount {
 }
 
 /** Mounts for the time of a test. */
-export async function mountFixture(options: FixtureOptions = {}, table?: number): Promise<FixtureMount> {
+export async function mountFixture(
+  options: FixtureOptions = {},
+  surroundings: Surroundings = {},
+): Promise<FixtureMount> {
   const mountpoint = await mkdtemp(join(tmpdir(), 'fuse-test-'));
   const device = openDevice();
   const servers: FixtureServer[] = [];
   const serve = (options: FixtureOptions) => {
-    const server = new FixtureServer(device, options, table);
+    const server = new FixtureServer(device, options, surroundings);
     servers.push(server);
     return server;
   };

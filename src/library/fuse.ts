@@ -1,4 +1,5 @@
 /** `zosbuilder/fuse`: a read-only file system in plain Node, without a native addon. */
+export { checkBacking, closeBacking, openBacking } from '../fuse/backing.ts';
 export { openDevice, sendReply } from '../fuse/device.ts';
 export { FuseError, type FuseErrorKind } from '../fuse/fuse-error.ts';
 export { type MountOptions, mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
