@@ -2,7 +2,7 @@
  * How block encoding scales: key, snappy, AES-GCM and id over the blocks of a directory, with the addon (`snappy`) and in reused
  * memory (`BlockEncoder`), by threads and by child processes. Every worker reads its files before the clock starts. Besides MB/s by
  * the clock it prints MB/s by processor time, which other programs disturb less, and the kernel's part of that.
- * Usage: tools/with-node24 bench/block-workers.ts DIRECTORY [ROUNDS]
+ * Usage: tools/with-node24 bench/block-workers.ts [--rounds N] [--write] [DIRECTORY]
  */
 import { fork } from 'node:child_process';
 import { createCipheriv } from 'node:crypto';
@@ -12,10 +12,12 @@ import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { compressSync } from 'snappy';
 import { loadBlake2bInto } from '../src/base/blake2b.ts';
-import { formatTable } from '../src/base/table.ts';
 import { blockSize } from '../src/flist/block-codec.ts';
 import { BlockEncoder } from '../src/flist/block-encoder.ts';
 import { walkDirectory } from '../src/tree/walk-directory.ts';
+import { type Bench, benchmark } from './benchmark.ts';
+import { markdownTable, median } from './section.ts';
+import { describeSize, sampleTree, sizeOf } from './trees.ts';
 
 interface Part {
   readonly directory: string;
@@ -106,8 +108,8 @@ async function measure(
     rows.push([bytes / seconds / 1e6, (parts.length * bytes) / cpu, sum((one) => one.system) / cpu]);
   }
   for (const { end } of workers) await end();
-  const median = (column: 0 | 1 | 2) => rows.map((row) => row[column]).sort((a, b) => a - b)[rounds >> 1]!;
-  return [how, median(0).toFixed(0), median(1).toFixed(0), `${Math.round(median(2) * 100)} %`];
+  const middle = (column: 0 | 1 | 2) => median(rows.map((row) => row[column]));
+  return [how, middle(0).toFixed(0), middle(1).toFixed(0), `${Math.round(middle(2) * 100)} %`];
 }
 
 interface WorkerHandle {
@@ -140,15 +142,29 @@ if (!isMainThread) {
     (f) => void process.on('message', f),
     (m) => void process.send!(m),
   );
-} else {
-  const [directory, rounds = '5'] = process.argv.slice(2);
-  if (directory === undefined) throw new Error('name a directory of files');
+} else
+  await benchmark(
+    import.meta.filename,
+    { title: 'Making blocks in threads and in processes', rounds: 3 },
+    measureAll,
+  );
+
+async function measureAll({ args, rounds, say }: Bench): Promise<string[]> {
+  const { directory, name } = await sampleTree({ args, say });
   const table = [['', 'MB/s', 'MB/s by processor time', 'in the kernel']];
   for (const way of ['addon', 'reused memory'] as const)
     for (const count of new Set([1, availableParallelism()]))
-      for (const [name, start] of Object.entries({ thread, child })) {
+      for (const [kind, start] of Object.entries({ thread, child })) {
         const parts = Array.from({ length: count }, (_, index) => ({ directory, way, index, count }));
-        table.push(await measure(`${way}, ${count} × ${name}`, start, parts, Number(rounds)));
+        table.push(await measure(`${way}, ${count} × ${kind}`, start, parts, rounds));
+        say(`${table.at(-1)!.slice(0, 2).join(': ')} MB/s`);
       }
-  for (const line of formatTable(table, ['left', 'right', 'right', 'right'])) console.log(line);
+  return [
+    `${describeSize(sizeOf(directory))}: ${name}, read before. A block is made of 512 KiB: hash, snappy, AES-256-GCM, hash of the result.`,
+    '',
+    ...markdownTable(table),
+    '',
+    '`addon` is npm `snappy` with new buffers for each block; `reused memory` is what `rfs pack` does: `snappy-wasm` in buffers that a thread keeps.',
+    '`MB/s by processor time` is what it would be if nothing else had used the cores.',
+  ];
 }

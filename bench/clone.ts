@@ -1,68 +1,79 @@
 /**
- * Copying blocks from one directory store to another, against what the destination takes: the same blocks put from memory, as
- * many at one time. Medians of ROUNDS rounds, the two in turn.
- * Usage: tools/with-node24 bench/clone.ts [DIRECTORY] [ROUNDS]
+ * Copying blocks from one directory store to another, as `rfs clone` and `rfs sync` do, against what the destination takes: the same blocks
+ * put from memory, as many at one time. Beside it what reading and hashing them costs, and a plain copy.
+ * Usage: tools/with-node24 bench/clone.ts [--rounds N] [--work DIRECTORY] [--write]
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { loadBlake2b } from '../src/base/blake2b.ts';
 import { run } from '../src/base/exec.ts';
 import { forEachParallel } from '../src/base/parallel.ts';
-import { formatTable } from '../src/base/table.ts';
 import { syncStores } from '../src/flist/sync-stores.ts';
 import { openStore } from '../src/store/open.ts';
+import { type Bench, benchmark, inTurn, timed } from './benchmark.ts';
+import { readAndHash } from './read-and-hash.ts';
+import { markdownTable } from './section.ts';
 
 const count = 8000;
 const size = 120_000;
 const atOnce = 64;
-const [parent = tmpdir(), rounds = '3'] = process.argv.slice(2);
 
-const blake2b = await loadBlake2b();
-const root = await mkdtemp(join(parent, 'zosbuilder-bench-'));
-const from = await openStore(`dir://${root}/from`);
-const blobs = new Map<string, Uint8Array>();
-for (let i = 0; i < count; i++) {
-  const blob = randomBytes(size);
-  blobs.set(blake2b(blob), blob);
-}
+await benchmark(import.meta.filename, { title: 'Copying blocks between stores', rounds: 5 }, measure);
 
-const ways: Readonly<Record<string, (to: string) => Promise<unknown>>> = {
-  'put from memory': async (to) => {
-    const store = await openStore(to);
-    await forEachParallel(blobs, atOnce, async ([id, blob]) => {
-      await store.put(id, blob);
-    });
-  },
-  'copied from store to store': async (to) => syncStores({ from, to: await openStore(to) }),
-};
+async function measure(bench: Bench): Promise<string[]> {
+  const blobs = await randomBlocks();
+  const source = bench.fresh('from');
+  await putAll(source, blobs);
 
-async function seconds(way: (to: string) => Promise<unknown>): Promise<number> {
-  await rm(join(root, 'to'), { recursive: true, force: true });
-  await run('sync', ['-f', root]);
-  const start = performance.now();
-  await way(`dir://${root}/to`);
-  return (performance.now() - start) / 1000;
-}
-
-try {
-  await forEachParallel(blobs, atOnce, async ([id, blob]) => {
-    await from.put(id, blob);
+  const into = (copy: (to: string) => Promise<unknown>) => async () => {
+    const to = bench.fresh('to');
+    try {
+      return await timed(bench, () => copy(to));
+    } finally {
+      await rm(to, { recursive: true });
+    }
+  };
+  const seconds = await inTurn(bench, {
+    'put from memory': into((to) => putAll(to, blobs)),
+    'copied from store to store': into(async (to) =>
+      syncStores({ from: await openStore(`dir://${source}`), to: await openStore(`dir://${to}`) }),
+    ),
+    'cp -a, and sync': into(async (to) => {
+      await run('cp', ['-a', source, to]);
+      await run('sync', ['-f', to]);
+    }),
+    'b2sum of each': () => timed(bench, () => readAndHash(source)),
   });
-  const times = new Map<string, number[]>(Object.keys(ways).map((name) => [name, []]));
-  for (let round = 0; round < Number(rounds); round++)
-    for (const [name, way] of Object.entries(ways)) times.get(name)!.push(await seconds(way));
-  const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-  const [limit] = [...times.values()].map(median);
-  console.log(`${count} blocks of ${size} bytes, ${atOnce} at one time, ${availableParallelism()} cores`);
-  const rows = [...times].map(([name, values]) => [
+
+  const limit = seconds['put from memory'];
+  const rows = Object.entries(seconds).map(([name, taken]) => [
     name,
-    `${median(values).toFixed(2)} s`,
-    `${((count * size) / median(values) / 1e6).toFixed(0)} MB/s`,
-    `${(limit! / median(values)).toFixed(2)} of the limit`,
+    `${taken.toFixed(2)} s`,
+    `${Math.round((count * size) / 1e6 / taken)} MB/s`,
+    (limit / taken).toFixed(2),
   ]);
-  console.log(formatTable(rows, ['left', 'right', 'right', 'right']).join('\n'));
-} finally {
-  await rm(root, { recursive: true, force: true });
+  return [
+    `${count.toLocaleString('en')} blocks of ${size.toLocaleString('en')} random bytes, ${atOnce} at one time, from and to a directory. All but \`b2sum\` have synced when they end.`,
+    '',
+    ...markdownTable([['', 'time', 'rate', 'of the limit'], ...rows]),
+    '',
+    'The limit is what the destination takes: the same blocks put from memory. Copying has to read and hash them too, which alone takes',
+    `\`b2sum\`, ${availableParallelism()} at one time, as long as the last line says.`,
+  ];
+}
+
+async function randomBlocks(): Promise<Map<string, Uint8Array>> {
+  const blake2b = await loadBlake2b();
+  const blobs = new Map<string, Uint8Array>();
+  for (let i = 0; i < count; i++) {
+    const blob = randomBytes(size);
+    blobs.set(blake2b(blob), blob);
+  }
+  return blobs;
+}
+
+async function putAll(directory: string, blobs: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const store = await openStore(`dir://${directory}`);
+  await forEachParallel(blobs, atOnce, ([id, blob]) => store.put(id, blob));
 }

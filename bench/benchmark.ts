@@ -1,0 +1,112 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, cpus, release, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { run } from '../src/base/exec.ts';
+import { median, writeSection } from './section.ts';
+
+/** What a benchmark works with. */
+export interface Bench {
+  /** The arguments that are no options. */
+  readonly args: readonly string[];
+  readonly rounds: number;
+  /** An empty directory on the disk that is measured; removed at the end. */
+  readonly work: string;
+  /** A path in it that was never there: ext4 is slow in directories whose files have just been deleted. */
+  fresh(name: string): string;
+  /** A line for who waits, on standard error. */
+  say(text: string): void;
+}
+
+export interface BenchmarkOptions {
+  readonly title: string;
+  /** How often everything is measured, unless `--rounds` says otherwise. */
+  readonly rounds: number;
+}
+
+/**
+ * Runs a benchmark from the command line, `[--rounds N] [--work DIRECTORY] [--write] ARGUMENT…`, prints its lines, and with `--write`
+ * puts them into docs/performance.md. Its work directory is removed however it ends.
+ * @param file of the benchmark, whose name is that of its section
+ */
+export async function benchmark(
+  file: string,
+  { title, rounds }: BenchmarkOptions,
+  measure: (bench: Bench) => Promise<readonly string[]>,
+): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: `${rounds}` },
+      work: { type: 'string', default: tmpdir() },
+      write: { type: 'boolean', default: false },
+    },
+  });
+  const work = await mkdtemp(join(values.work, 'zosbuilder-bench-'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      rmSync(work, { recursive: true, force: true });
+      process.exit(1);
+    });
+  const name = basename(file, '.ts');
+  let count = 0;
+  try {
+    const measured = await measure({
+      args: positionals,
+      rounds: Number(values.rounds),
+      work,
+      fresh: (name) => join(work, `${name}-${count++}`),
+      say: (text) => void process.stderr.write(`bench/${name}: ${text}\n`),
+    });
+    const lines = [...measured, '', await conditions(work, Number(values.rounds))];
+    console.log([`## ${title}`, '', ...lines].join('\n'));
+    if (values.write) await writeSection(name, title, lines);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** What the figures belong to. */
+async function conditions(work: string, rounds: number): Promise<string> {
+  const { stdout } = await run('df', ['--output=fstype', work]);
+  const fileSystem = stdout.toString().trim().split('\n').at(-1);
+  const [linux] = /^[\d.]+\d/.exec(release()) ?? [release()];
+  const cores = `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'of an unknown kind'})`;
+  return `${cores}, Linux ${linux}, ${fileSystem}, Node.js ${process.versions.node}; medians of ${rounds} rounds.`;
+}
+
+/** Seconds that something takes, after what waits to be written to the disk was written. */
+export async function timed({ work }: Pick<Bench, 'work'>, task: () => Promise<unknown>): Promise<number> {
+  await run('sync', ['-f', work]);
+  const start = performance.now();
+  await task();
+  return (performance.now() - start) / 1000;
+}
+
+/**
+ * Measures each of some ways in turn, round by round.
+ * @param ways each gives its seconds, or its rate, once
+ * @returns the median of each way, by its name
+ */
+export async function inTurn<Name extends string>(
+  { rounds, say }: Pick<Bench, 'rounds' | 'say'>,
+  ways: Readonly<Record<Name, () => Promise<number>>>,
+  unit = 's',
+): Promise<Record<Name, number>> {
+  const values = new Map<string, number[]>();
+  for (let round = 1; round <= rounds; round++)
+    for (const [name, way] of Object.entries<() => Promise<number>>(ways)) {
+      const value = await way();
+      values.set(name, [...(values.get(name) ?? []), value]);
+      say(`round ${round} of ${rounds}: ${name}: ${value.toFixed(2)} ${unit}`);
+    }
+  return Object.fromEntries([...values].map(([name, all]) => [name, median(all)])) as Record<Name, number>;
+}
+
+/** Seconds in which Node.js starts and ends without doing anything; the median of nine. */
+export async function nodeStart(bench: Pick<Bench, 'work'>): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 9; i++) times.push(await timed(bench, () => run(process.execPath, ['-e', '0'])));
+  return median(times);
+}
