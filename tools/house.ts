@@ -18,6 +18,7 @@ const sameFloor: Readonly<Record<string, readonly string[]>> = {
   tree: ['base', 'archive'],
   archive: ['base'],
   flist: ['store'],
+  cache: ['flist'],
   boot: ['node'],
   build: ['hub'],
 };

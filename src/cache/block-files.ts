@@ -2,15 +2,9 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
+import type { PlainBlock } from './plain-file.ts';
 
-/** A block of a file as the cache knows it: its names, and the length of its plain bytes. */
-export interface PlainBlock {
-  /** BLAKE2b-256 of the stored form, 64 hex digits: the name in the store and in the cache. */
-  readonly id: string;
-  /** BLAKE2b-256 of the plain bytes, 64 hex digits. */
-  readonly key: string;
-  readonly size: number;
-}
+export type { PlainBlock } from './plain-file.ts';
 
 /**
  * Plain blocks as files `DIRECTORY/hh/hh/ID`, `hh` being the first digits of the id: the layout of rfs
