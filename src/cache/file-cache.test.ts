@@ -21,7 +21,6 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../base/exec.ts';
 import { blockSize } from '../flist/block-codec.ts';
-import { testDirectory } from '../store/test-directory.ts';
 import type { PlainFile } from './plain-file.ts';
 import {
   blocksGiven,
@@ -33,6 +32,7 @@ import {
   randomFile,
   readPart,
   sizeAt,
+  testDirectory,
   threadWith,
   threeBlocks,
 } from './test-cache.ts';
@@ -58,8 +58,8 @@ function plant(path: string, bytes: Uint8Array): void {
 const names = (directory: string) => (readdirSync(directory, { recursive: true }) as string[]).sort();
 
 describe('a file of one block', () => {
-  test('is the block where rfs lays it, and nothing else is left', async () => {
-    const { directory, cache } = await emptyCache();
+  test('is the block where rfs lays it, and nothing else is left', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(1000);
     const { id } = file.block(0);
     expect(cache.state(file)).toBe('none');
@@ -75,8 +75,8 @@ describe('a file of one block', () => {
     expect(readPart(cache, file, { at: 990, length: 11 })).toBeUndefined();
   });
 
-  test('that rfs has put there is read', async () => {
-    const { directory, cache } = await emptyCache();
+  test('that rfs has put there is read', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(1000);
     plant(placeOf(directory, file), file.bytes);
     expect(gives(cache, file)).toBe(true);
@@ -86,8 +86,8 @@ describe('a file of one block', () => {
     ['cut off', (bytes) => bytes.subarray(0, 10)],
     ['of the right size with wrong bytes', (bytes) => Buffer.alloc(bytes.length, 'x')],
     ['longer than the block', (bytes) => Buffer.concat([bytes, bytes])],
-  ])('that is %s is removed, and no hit until it is put again', async (_, damage) => {
-    const { directory, cache, warnings } = await emptyCache();
+  ])('that is %s is removed, and no hit until it is put again', (_, damage) => {
+    const { directory, cache, warnings } = emptyCache();
     const file = randomFile(1000);
     const path = placeOf(directory, file);
     plant(path, damage(file.bytes));
@@ -98,8 +98,8 @@ describe('a file of one block', () => {
     expect(readPart(cache, file, { at: 3, length: 5 })).toEqual(file.bytes.subarray(3, 8));
   });
 
-  test('that is empty, as rfs leaves it while it fetches, is a miss and stays', async () => {
-    const { directory, cache, warnings } = await emptyCache();
+  test('that is empty, as rfs leaves it while it fetches, is a miss and stays', () => {
+    const { directory, cache, warnings } = emptyCache();
     const file = randomFile(1000);
     plant(placeOf(directory, file), Buffer.alloc(0));
     expect(readPart(cache, file)).toBeUndefined();
@@ -110,8 +110,8 @@ describe('a file of one block', () => {
 });
 
 describe('a file of several blocks', () => {
-  test('is a part with a map until the last block is there, and then a plain file', async () => {
-    const { directory, cache } = await emptyCache();
+  test('is a part with a map until the last block is there, and then a plain file', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(threeBlocks);
     const [whole, part, map] = ['', '.part', '.map'].map((ending) => placeOf(directory, file, ending));
     cache.put(file, 2, file.plain(2));
@@ -134,8 +134,8 @@ describe('a file of several blocks', () => {
     expect(names(dirname(whole!))).toHaveLength(1);
   });
 
-  test('is also read from blocks that lie by themselves, as rfs leaves them', async () => {
-    const { directory, cache } = await emptyCache();
+  test('is also read from blocks that lie by themselves, as rfs leaves them', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(threeBlocks);
     const blocks = [0, 1, 2].map((i) => fileOf(file.plain(i)));
     for (const block of blocks) plant(placeOf(directory, block), block.bytes);
@@ -149,8 +149,8 @@ describe('a file of several blocks', () => {
     open.close();
   });
 
-  test('loses only the block that is wrong', async () => {
-    const { directory, cache } = await emptyCache();
+  test('loses only the block that is wrong', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(threeBlocks);
     putAll(cache, file);
     flipBit(placeOf(directory, file), blockSize + 7);
@@ -166,8 +166,8 @@ describe('a file of several blocks', () => {
     expect(readFileSync(placeOf(directory, file)).equals(file.bytes)).toBe(true);
   });
 
-  test('loses a wrong block of a part too', async () => {
-    const { directory, cache } = await emptyCache();
+  test('loses a wrong block of a part too', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(threeBlocks);
     cache.put(file, 0, file.plain(0));
     cache.put(file, 1, file.plain(1));
@@ -178,8 +178,8 @@ describe('a file of several blocks', () => {
     expect(blocksGiven(cache, file)).toEqual([true, true, false]);
   });
 
-  test('is taken for what it is by its contents: equal files are one', async () => {
-    const { directory, cache } = await emptyCache();
+  test('is taken for what it is by its contents: equal files are one', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(threeBlocks);
     putAll(cache, file);
     const again = fileOf(file.bytes);
@@ -189,8 +189,8 @@ describe('a file of several blocks', () => {
     expect(names(join(directory, 'files'))).toHaveLength(2);
   });
 
-  test('whose blocks do not make up its size is never here', async () => {
-    const { directory, cache } = await emptyCache();
+  test('whose blocks do not make up its size is never here', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(threeBlocks);
     for (const lie of [{ size: 4 * blockSize }, { size: blockSize }, { count: 0, size: 0 }, { count: 2 }]) {
       const hostile: PlainFile = { size: file.size, count: file.count, block: file.block, ...lie };
@@ -206,8 +206,8 @@ describe('a file of several blocks', () => {
 });
 
 describe('what a process has hashed', () => {
-  test('it need not hash again, in none of its threads', async () => {
-    const { directory, cache, shared } = await emptyCache();
+  test('it need not hash again, in none of its threads', () => {
+    const { directory, cache, shared } = emptyCache();
     const [file, block] = [randomFile(threeBlocks), randomFile(10)];
     putAll(cache, file);
     putAll(cache, block);
@@ -219,8 +219,8 @@ describe('what a process has hashed', () => {
     expect(blocksGiven(stranger.cache, block, false)).toEqual([false]);
   });
 
-  test('stays known while it writes more of the file', async () => {
-    const { directory, cache, shared } = await emptyCache();
+  test('stays known while it writes more of the file', () => {
+    const { directory, cache, shared } = emptyCache();
     const reader = threadWith(directory, shared);
     const file = randomFile(threeBlocks);
     for (const [i, expected] of [[true], [true, true], [true, true, true]].entries()) {
@@ -232,8 +232,8 @@ describe('what a process has hashed', () => {
   test.each([
     false,
     true,
-  ])('is no longer known when somebody has changed the file, part %s, though its size and times are the same', async (partial) => {
-    const { directory, cache, shared } = await emptyCache();
+  ])('is no longer known when somebody has changed the file, part %s, though its size and times are the same', (partial) => {
+    const { directory, cache, shared } = emptyCache();
     const file = randomFile(threeBlocks);
     for (const i of partial ? [0, 1] : [0, 1, 2]) cache.put(file, i, file.plain(i));
     const { atime, mtime } = statSync(placeOf(directory, file, partial ? '.part' : ''));
@@ -245,8 +245,8 @@ describe('what a process has hashed', () => {
     expect(blocksGiven(cache, file, false)).toEqual([true, true, !partial]);
   });
 
-  test('is another matter for a flist that gives the block another key or size', async () => {
-    const { cache } = await emptyCache();
+  test('is another matter for a flist that gives the block another key or size', () => {
+    const { cache } = emptyCache();
     const file = randomFile(1000);
     cache.put(file, 0, file.bytes);
     expect(gives(cache, file)).toBe(true);
@@ -257,8 +257,8 @@ describe('what a process has hashed', () => {
     expect(readPart(cache, { size: 999, count: 1, block: () => ({ id, key, size: 999 }) })).toBeUndefined();
   });
 
-  test('is hashed again each time where another user may have changed it', async () => {
-    const { directory, cache } = await emptyCache();
+  test('is hashed again each time where another user may have changed it', () => {
+    const { directory, cache } = emptyCache();
     const file = randomFile(1000);
     plant(placeOf(directory, file), file.bytes);
     chownSync(placeOf(directory, file), 12345, 12345);
@@ -275,8 +275,8 @@ describe('what a process has hashed', () => {
 });
 
 describe('a file that is opened for the kernel', () => {
-  test('is whole and right, and held until it is closed', async () => {
-    const { cache, directory } = await emptyCache();
+  test('is whole and right, and held until it is closed', () => {
+    const { cache, directory } = emptyCache();
     for (const file of [randomFile(1000), randomFile(threeBlocks)]) {
       expect(cache.openWhole(file)).toBeUndefined();
       putAll(cache, file);
@@ -292,8 +292,8 @@ describe('a file that is opened for the kernel', () => {
     }
   });
 
-  test('is no damaged one', async () => {
-    const { cache, directory } = await emptyCache();
+  test('is no damaged one', () => {
+    const { cache, directory } = emptyCache();
     for (const file of [randomFile(1000), randomFile(threeBlocks)]) {
       putAll(cache, file);
       cache.openWhole(file)!.close();
@@ -303,8 +303,8 @@ describe('a file that is opened for the kernel', () => {
     }
   });
 
-  test('has been hashed before, block for block, when it is large', async () => {
-    const { cache, directory } = await emptyCache();
+  test('has been hashed before, block for block, when it is large', () => {
+    const { cache, directory } = emptyCache();
     const file = randomFile(9 * blockSize);
     putAll(cache, file);
     cache.openWhole(file)!.close();
@@ -322,16 +322,16 @@ describe('a file that is opened for the kernel', () => {
 });
 
 describe('a directory', () => {
-  test('that is made is for its owner only', async () => {
-    const root = await testDirectory();
+  test('that is made is for its owner only', () => {
+    const root = testDirectory();
     const { cache } = threadWith(join(root, 'a/b/cache'));
     cache.put(randomFile(10), 0, randomBytes(10));
     expect(statSync(join(root, 'a/b/cache')).mode & 0o777).toBe(0o700);
   });
 
-  test.each([0o755, 0o1777])('of mode %o works, and links in it are not followed', async (mode) => {
-    const { cache, directory, warnings } = await emptyCache();
-    const elsewhere = await testDirectory();
+  test.each([0o755, 0o1777])('of mode %o works, and links in it are not followed', (mode) => {
+    const { cache, directory, warnings } = emptyCache();
+    const elsewhere = testDirectory();
     mkdirSync(directory);
     chmodSync(directory, mode);
     const [file, block, link] = [randomFile(threeBlocks), randomFile(1000), randomFile(2000)];
@@ -357,7 +357,7 @@ describe('a directory', () => {
   });
 
   test('with a fifo in the place of a file keeps nobody waiting', async () => {
-    const { cache, directory } = await emptyCache();
+    const { cache, directory } = emptyCache();
     const [file, block] = [randomFile(threeBlocks), randomFile(1000)];
     const paths = [
       placeOf(directory, file, '.part'),
@@ -373,8 +373,8 @@ describe('a directory', () => {
     }
   });
 
-  test('into whose parts another user writes gets nothing of ours there', async () => {
-    const { cache, directory } = await emptyCache();
+  test('into whose parts another user writes gets nothing of ours there', () => {
+    const { cache, directory } = emptyCache();
     const file = randomFile(threeBlocks);
     const part = placeOf(directory, file, '.part');
     plant(part, Buffer.alloc(file.size));
@@ -386,8 +386,8 @@ describe('a directory', () => {
     expect(gives(cache, file)).toBe(true);
   });
 
-  test('that cannot be written costs one warning, and none of what is there', async () => {
-    const root = await testDirectory();
+  test('that cannot be written costs one warning, and none of what is there', () => {
+    const root = testDirectory();
     writeFileSync(join(root, 'file'), 'in the way');
     const { cache, warnings } = threadWith(join(root, 'file/cache'));
     for (const file of [randomFile(10), randomFile(threeBlocks)]) {
@@ -401,8 +401,8 @@ describe('a directory', () => {
     expect(gives(cache, file)).toBe(true);
   });
 
-  test('that is removed while it is used is made again', async () => {
-    const { cache, directory, warnings } = await emptyCache();
+  test('that is removed while it is used is made again', () => {
+    const { cache, directory, warnings } = emptyCache();
     const files = [randomFile(threeBlocks), randomFile(1000)];
     for (const file of files) {
       cache.put(file, 0, file.plain(0));

@@ -1,16 +1,23 @@
 /** For tests of the cache: files with their blocks, and caches that are gone when the running test ends. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { sha256 } from '../base/digest.ts';
 import { blockKey, blockSize, initBlockCodec } from '../flist/block-codec.ts';
-import { testDirectory } from '../store/test-directory.ts';
 import { FileCache } from './file-cache.ts';
 import { fileName, type PlainFile } from './plain-file.ts';
 import { type SharedCache, shareCache } from './shared-cache.ts';
 
 await initBlockCodec();
+
+/** A new directory that is removed when the running test ends. */
+export function testDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'zosbuilder-cache-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
 
 /** A file with the bytes of its blocks. The ids are made up, as the cache only takes them for names. */
 export interface TestFile extends PlainFile {
@@ -50,8 +57,8 @@ export function threadWith(directory: string, shared = shareCache(directory)): T
   return { cache, shared, warnings };
 }
 
-export async function emptyCache(): Promise<TestCache & { readonly directory: string }> {
-  const directory = join(await testDirectory(), 'cache');
+export function emptyCache(): TestCache & { readonly directory: string } {
+  const directory = join(testDirectory(), 'cache');
   return { directory, ...threadWith(directory) };
 }
 
