@@ -8,7 +8,7 @@ import { later } from '../fuse/session.ts';
 import { type BlockRange, FlistFilesystem } from './filesystem.ts';
 import { InodeTable } from './inode-table.ts';
 
-const { EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } = constants.errno;
+const { EINVAL, EIO, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR } = constants.errno;
 
 const metadata = { uid: 0, gid: 0, rdev: 0, ctime: 0, mtime: 0 };
 const fileSize = 2 * blockSize + 1000;
@@ -47,6 +47,8 @@ test('names are looked up in directories only', () => {
   const { fs } = filesystem();
   expect(fs.lookup(root, Buffer.from('file'))).toMatchObject({ node: file, attributes: { ino: 40 } });
   expect(fs.lookup(root, Buffer.from('nothing'))).toBe(noEntry);
+  expect(fs.lookup(root, Buffer.alloc(255, 'x'))).toBe(noEntry);
+  expect(fs.lookup(root, Buffer.alloc(256, 'x'))).toBe(ENAMETOOLONG);
   expect(fs.lookup(file, Buffer.from('x'))).toBe(ENOTDIR);
   expect(fs.lookup(none, Buffer.from('x'))).toBe(ENOENT);
 });
@@ -56,6 +58,8 @@ test('a node of the wrong kind is refused with the error of read(2), readlink(2)
   expect(fs.read(dir, 0, 10, 1n)).toBe(EISDIR);
   expect(fs.read(fifo, 0, 10, 1n)).toBe(EINVAL);
   expect(fs.read(none, 0, 10, 1n)).toBe(ENOENT);
+  expect(fs.lseek(dir, 0, 'data')).toBe(EISDIR);
+  expect(fs.lseek(none, 0, 'data')).toBe(ENOENT);
   expect(fs.readlink(file)).toBe(EINVAL);
   expect(fs.readlink(none)).toBe(ENOENT);
   expect(fs.getattr(none)).toBe(ENOENT);

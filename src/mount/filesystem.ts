@@ -2,12 +2,19 @@ import { constants } from 'node:os';
 import type { PlainBlock } from '../cache/block-files.ts';
 import { blockSize } from '../flist/block-codec.ts';
 import { type Errno, largestRead } from '../fuse/protocol.ts';
-import { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
+import {
+  type Attributes,
+  type DirectoryEntry,
+  type Entry,
+  noEntry,
+  type OpenAnswer,
+  type Statfs,
+} from '../fuse/reply.ts';
 import { type Filesystem, later } from '../fuse/session.ts';
 import type { InodeTable } from './inode-table.ts';
 import type { TraceRecorder } from './trace-notes.ts';
 
-const { EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } = constants.errno;
+const { EINVAL, EIO, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR } = constants.errno;
 
 const directoryType = 0o040000;
 const regularType = 0o100000;
@@ -32,8 +39,28 @@ export interface BlockAccess {
   fetch(unique: bigint, ranges: readonly BlockRange[]): void;
 }
 
+/** How files are opened. */
+export interface FileOpener {
+  /** A file that nobody has open. */
+  open(node: number): OpenAnswer;
+  /** Nobody has the file open any more. */
+  release(node: number, answer: OpenAnswer): void;
+}
+
+export interface FlistFilesystemOptions {
+  /** Notes which blocks are read. */
+  readonly trace?: TraceRecorder | undefined;
+  /** Without it the kernel opens files by itself. */
+  readonly opener?: FileOpener | undefined;
+}
+
 /** A flist as a filesystem: names and attributes from the table, contents from its blocks. */
 export class FlistFilesystem implements Filesystem {
+  // The kernel goes without what is not there.
+  readonly open?: NonNullable<Filesystem['open']>;
+  readonly release?: NonNullable<Filesystem['release']>;
+  readonly getxattr?: NonNullable<Filesystem['getxattr']>;
+  readonly listxattr?: NonNullable<Filesystem['listxattr']>;
   readonly #table: InodeTable;
   readonly #blocks: BlockAccess;
   readonly #statfs: Statfs;
@@ -41,15 +68,24 @@ export class FlistFilesystem implements Filesystem {
   /** Holds the body of one READ: each is answered before the next is received. */
   readonly #replyBuffer = Buffer.allocUnsafeSlow(largestRead);
 
-  constructor(table: InodeTable, blocks: BlockAccess, trace?: TraceRecorder) {
+  constructor(table: InodeTable, blocks: BlockAccess, { trace, opener }: FlistFilesystemOptions = {}) {
     this.#table = table;
     this.#blocks = blocks;
     this.#trace = trace;
+    if (opener !== undefined) {
+      this.open = (node) => this.#notRegular(node) ?? opener.open(node);
+      this.release = (node, answer) => opener.release(node, answer);
+    }
+    if (table.hasXattrs) {
+      this.getxattr = (node, name) => (table.has(node) ? table.xattr(node, name) : ENOENT);
+      this.listxattr = (node) => (table.has(node) ? table.xattrNames(node) : ENOENT);
+    }
+    const { inodes, bytes } = table.totals();
     this.#statfs = {
-      blocks: Math.ceil(table.totalSize() / statfsBlockSize),
+      blocks: Math.ceil(bytes / statfsBlockSize),
       bfree: 0,
       bavail: 0,
-      files: table.count,
+      files: inodes,
       ffree: 0,
       bsize: statfsBlockSize,
       namelen: nameLimit,
@@ -59,6 +95,7 @@ export class FlistFilesystem implements Filesystem {
   lookup(directory: number, name: Uint8Array): Entry | Errno {
     const errno = this.#notDirectory(directory);
     if (errno !== undefined) return errno;
+    if (name.length > nameLimit) return ENAMETOOLONG;
     const node = this.#table.child(directory, name);
     return node === undefined ? noEntry : { node, attributes: this.#table.attributes(node) };
   }
@@ -88,9 +125,8 @@ export class FlistFilesystem implements Filesystem {
     size: number,
     unique: bigint,
   ): readonly Uint8Array[] | Errno | typeof later {
-    if (!this.#table.has(node)) return ENOENT;
-    const type = this.#table.type(node);
-    if (type !== regularType) return type === directoryType ? EISDIR : EINVAL;
+    const errno = this.#notRegular(node);
+    if (errno !== undefined) return errno;
     const ranges = this.#ranges(node, offset, size);
     if (ranges === undefined) return EIO;
     this.#trace?.touch(node - 1, Math.floor(offset / blockSize), Math.floor((offset + size - 1) / blockSize));
@@ -100,8 +136,19 @@ export class FlistFilesystem implements Filesystem {
     return later;
   }
 
+  lseek(node: number, offset: number, wanted: 'data' | 'hole'): { readonly offset: number } | Errno {
+    return this.#notRegular(node) ?? this.#table.seek(node, offset, wanted);
+  }
+
   statfs(): Statfs {
     return this.#statfs;
+  }
+
+  #notRegular(node: number): Errno | undefined {
+    if (!this.#table.has(node)) return ENOENT;
+    const type = this.#table.type(node);
+    if (type === regularType) return undefined;
+    return type === directoryType ? EISDIR : EINVAL;
   }
 
   #notDirectory(node: number): Errno | undefined {
@@ -112,8 +159,9 @@ export class FlistFilesystem implements Filesystem {
   #directoryEntry(directory: number, children: Uint32Array, place: number): DirectoryEntry {
     const next = place + 1;
     if (place >= 2) {
-      const node = children[place - 2]! + 1;
-      return { name: this.#table.name(node), node, attributes: this.#table.attributes(node), next };
+      const row = children[place - 2]!;
+      const node = this.#table.nodeAt(row);
+      return { name: this.#table.nameAt(row), node, attributes: this.#table.attributes(node), next };
     }
     // Node 0: a listing gives the kernel no reference to these two.
     const node = place === 0 ? directory : this.#table.parent(directory);

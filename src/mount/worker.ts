@@ -23,10 +23,12 @@ async function serveMount(data: MountWorkerData): Promise<void> {
     fetch: (unique: bigint, ranges: readonly BlockRange[]) => tell({ type: 'fetch', unique, ranges }),
   };
   const trace = data.trace && new TraceRecorder(data.trace, data.inodes);
-  const filesystem = new FlistFilesystem(new InodeTable(data.inodes), blocks, trace);
+  const table = new InodeTable(data.inodes);
+  const filesystem = new FlistFilesystem(table, blocks, { trace });
   tell({ type: 'ready' });
   serve(data.device, filesystem, {
     givenUp: data.givenUp,
+    wanted: table.hasAcls ? ['posixAcl'] : [],
     onStart: () => tell({ type: 'started' }),
     onError: (error) => tell({ type: 'log', line: `a request failed: ${describeError(error)}` }),
   });
