@@ -12,6 +12,7 @@ await runFace({
   version,
   verbs: {
     mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
+    upgrade: { summary: 'let a new server take over a mount', load: () => import('./rfs/upgrade.ts') },
     pack: {
       summary: 'pack a directory, a tar archive, an image or a flist into a flist and a store',
       load: () => import('./rfs/pack.ts'),

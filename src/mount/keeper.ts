@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { Failure } from '../base/errors.ts';
 
 /** Where a server that takes over finds what its predecessor had open. */
-export const inherited = { device: 4, state: 5, manifest: 6 } as const;
+export const inherited = { device: 4, state: 5, manifest: 6, openFiles: 7 } as const;
 
 /** Set in the environment of a server that takes over. */
 const marker = 'ZOSBUILDER_TAKE_OVER';
@@ -26,8 +26,8 @@ echo >&3
 while noted=; ! read -r end <&3; do [ $noted ] || break; done
 [ -z "$end" ] || exit 0
 exec 3<&-
-status=1
-while [ $status -ne 0 ]; do
+status=137
+while [ $status -gt 128 ]; do
   "$@" & server=$!
   while noted=; wait $server; status=$?; [ $noted ]; do :; done
 done`;
@@ -35,9 +35,8 @@ done`;
 export interface KeeperOptions {
   /** The program and its arguments that take over: it finds the descriptors at `inherited`. Everybody sees these words. */
   readonly command: readonly string[];
-  readonly device: number;
-  readonly state: number;
-  readonly manifest: number;
+  /** What it gets open. */
+  readonly files: Readonly<Record<keyof typeof inherited, number>>;
 }
 
 /** Whether this process was started by a keeper, in place of a server that died. */
@@ -84,12 +83,21 @@ export class Keeper {
 
   /** Settles when the keeper understands signals. */
   async #start(): Promise<void> {
-    const { command, device, state, manifest } = this.#options;
+    const { command, files } = this.#options;
     const child = spawn('sh', ['-c', script, 'sh', ...command], {
       cwd: '/',
       detached: true, // the Ctrl-C of a terminal is for the server alone
       env: { ...process.env, [marker]: '1' },
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe', device, state, manifest],
+      stdio: [
+        'ignore',
+        'inherit',
+        'inherit',
+        'pipe',
+        files.device,
+        files.state,
+        files.manifest,
+        files.openFiles,
+      ],
     });
     const line = lifeline(child).on('error', () => {}); // of a keeper that is killed
     try {

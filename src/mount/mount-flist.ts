@@ -5,6 +5,7 @@ import { type Manifest, readManifest } from '../flist/manifest.ts';
 import { openRoutes } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { BlockSource } from './block-source.ts';
+import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { MountServer } from './mount-server.ts';
 import { TraceFile } from './trace-file.ts';
 import { makeTraceNotes } from './trace-notes.ts';
@@ -24,6 +25,8 @@ export interface MountFlistOptions {
   readonly deadline?: number;
   /** A file that gets a line for each first reading of blocks, behind what is in it; see `rfs flist trace`. */
   readonly trace?: string;
+  /** What lets another process go on with the mount when this one dies. */
+  readonly kept?: KeptMount;
   /** Where lines about damage and a store that does not answer go; standard error by default. */
   readonly log?: (line: string) => void;
 }
@@ -35,6 +38,8 @@ export interface MountedFlist {
   readonly done: Promise<void>;
   /** Takes the mount off its directory. When it is in use, it goes on for its users and `done` waits for them. */
   unmount(): Promise<void>;
+  /** Of a kept mount: writes what is to be written and ends this process at once, for another to go on. */
+  leave?(): Promise<never>;
 }
 
 /**
@@ -47,13 +52,16 @@ export interface MountedFlist {
 export async function mountFlist(options: MountFlistOptions): Promise<MountedFlist> {
   await initBlockCodec();
   const manifest =
-    typeof options.manifest === 'string' ? await readManifest(options.manifest) : options.manifest;
+    typeof options.manifest === 'string'
+      ? await (options.kept?.readManifest(options.manifest) ?? readManifest(options.manifest))
+      : options.manifest;
   const log = options.log ?? ((line: string) => console.error(line));
   const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
   const cache = new BlockCache(new BlockFiles(options.cache, blockKey), { warn: log });
   const blocks = new BlockSource({ store, cache, deadline: options.deadline ?? 30_000, log });
   const { columns } = manifest;
-  const notes = options.trace === undefined ? undefined : makeTraceNotes(columns, Date.now());
+  const notes =
+    options.trace === undefined ? undefined : makeTraceNotes(columns, options.kept?.mounted ?? Date.now());
   const trace = notes && (await TraceFile.open(options.trace!, { notes, columns, log }));
   const server = new MountServer({
     inodes: columns,
@@ -61,10 +69,21 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
     cache: options.cache,
     worker: options.worker ?? new URL('./worker.ts', import.meta.url),
     trace: notes,
+    kept: options.kept,
     log,
   });
   const done = server.done.finally(() => trace?.close());
   done.catch(() => {}); // a mount that fails says so itself
   const mountpoint = await server.mount(options.mountpoint);
-  return { mountpoint, done, unmount: () => server.unmount() };
+  return {
+    mountpoint,
+    done,
+    unmount: () => server.unmount(),
+    ...(options.kept && {
+      leave: async () => {
+        await trace?.close();
+        return leaveAtOnce();
+      },
+    }),
+  };
 }

@@ -4,12 +4,14 @@ import { Worker } from 'node:worker_threads';
 import { describeError, Failure } from '../base/errors.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import { openDevice, sendReply } from '../fuse/device.ts';
-import { FuseError } from '../fuse/fuse-error.ts';
 import { mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
 import { findMount } from '../fuse/mount-table.ts';
+import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import type { Errno } from '../fuse/protocol.ts';
 import type { BlockSource } from './block-source.ts';
 import type { BlockRange } from './filesystem.ts';
+import { asFailure } from './fuse-failure.ts';
+import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
 import type { TraceNotes } from './trace-notes.ts';
 
@@ -21,12 +23,13 @@ export interface MountServerOptions {
   readonly worker: URL;
   /** Where the worker notes first touches of blocks, when it shall. */
   readonly trace?: TraceNotes | undefined;
+  /** What outlives this server, when something does. */
+  readonly kept?: KeptMount | undefined;
   readonly log: (line: string) => void;
 }
 
 /** As rfs mounts, so that Zero-OS recognises it: type `fuse.g8ufs`, and the source is the pid of the server. */
 const subtype = 'g8ufs';
-const source = String(process.pid);
 const mountOptions = ['ro', 'nodev', 'allow_other', 'default_permissions'];
 
 /** One connection to the kernel: the device, the worker that serves it, and the replies that must wait for blocks. */
@@ -37,20 +40,24 @@ export class MountServer {
   readonly #device: number;
   readonly #givenUp = new Int32Array(new SharedArrayBuffer(4));
   readonly #ready = Promise.withResolvers<void>();
-  readonly #started = Promise.withResolvers<void>();
+  readonly #started = Promise.withResolvers<NegotiatedSession>();
+  /** As `/proc/mounts` shows it: a pid. */
+  #source = String(process.pid);
   #mountpoint: string | undefined;
   #ended = false;
 
   /** @throws Failure when there is no FUSE */
   constructor(options: MountServerOptions) {
     this.#options = options;
-    this.#device = openFuse();
+    this.#device = options.kept?.device ?? openFuse();
     const workerData: MountWorkerData = {
       role: mountWorkerRole,
       device: this.#device,
       inodes: options.inodes,
       cache: options.cache,
       trace: options.trace,
+      openFiles: options.kept?.openFiles,
+      takeOver: options.kept?.predecessor?.session,
       givenUp: this.#givenUp,
     };
     const worker = new Worker(options.worker, { workerData });
@@ -60,17 +67,17 @@ export class MountServer {
     for (const promise of [this.done, this.#ready.promise, this.#started.promise]) promise.catch(() => {});
   }
 
-  /** Mounts on an existing directory and waits until the mount answers. Returns the real path of the directory. */
+  /**
+   * Mounts on an existing directory, or goes on with the mount of a server that died, and waits until the mount answers. Returns the
+   * real path of the directory.
+   */
   async mount(directory: string): Promise<string> {
+    const { kept } = this.#options;
     try {
-      await this.#ready.promise;
-      this.#mountpoint = await mountDevice(this.#device, {
-        mountpoint: directory,
-        source,
-        subtype,
-        options: mountOptions,
-      });
-      await this.#started.promise;
+      [this.#source] = await Promise.all([kept?.startKeeper() ?? this.#source, this.#ready.promise]);
+      this.#mountpoint = kept?.predecessor?.mountpoint ?? (await this.#putOn(directory));
+      const session = await this.#started.promise;
+      kept?.save({ mountpoint: this.#mountpoint, source: this.#source, session });
       await raiseReadahead(this.#mountpoint);
       return this.#mountpoint;
     } catch (error) {
@@ -87,6 +94,11 @@ export class MountServer {
     await this.#takeOff(this.#mountpoint);
   }
 
+  #putOn(directory: string): Promise<string> {
+    const source = this.#source;
+    return mountDevice(this.#device, { mountpoint: directory, source, subtype, options: mountOptions });
+  }
+
   async #serveUntilEnd(worker: Worker): Promise<void> {
     const end = Promise.withResolvers<void>();
     worker.once('error', (cause) =>
@@ -98,9 +110,14 @@ export class MountServer {
       this.#startFails(new Failure('failed', 'the mount ended before it answered'));
     } catch (error) {
       this.#startFails(error);
+      if (this.#options.kept?.isSaved) {
+        this.#options.log(describeError(error));
+        leaveAtOnce();
+      }
       throw error;
     } finally {
       this.#ended = true;
+      this.#options.kept?.end();
       closeSync(this.#device); // from here on, users of a mount that is still there get ENOTCONN
       await this.#options.blocks.close();
       if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
@@ -114,7 +131,7 @@ export class MountServer {
   }
 
   async #takeOff(mountpoint: string): Promise<void> {
-    if ((await findMount(mountpoint))?.source !== source) return; // somebody else's, or none
+    if ((await findMount(mountpoint))?.source !== this.#source) return; // somebody else's, or none
     await unmount(mountpoint).catch((error) => Promise.reject(asFailure(error)));
   }
 
@@ -124,7 +141,7 @@ export class MountServer {
         this.#ready.resolve();
         break;
       case 'started':
-        this.#started.resolve();
+        this.#started.resolve(message.session);
         break;
       case 'log':
         this.#options.log(message.line);
@@ -162,12 +179,4 @@ function openFuse(): number {
   } catch (error) {
     throw asFailure(error);
   }
-}
-
-function asFailure(error: unknown): unknown {
-  if (!(error instanceof FuseError)) return error;
-  return new Failure(error.kind, error.message, {
-    ...(error.hint !== undefined && { hint: error.hint }),
-    cause: error.cause,
-  });
 }

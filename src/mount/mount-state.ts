@@ -4,17 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** What a server must know to go on with a mount that another one began. */
-export interface MountState<Session = unknown> {
+export interface MountState<Session = unknown, Handover = unknown> {
   /** The real path of the directory. */
   readonly mountpoint: string;
   /** The source of the mount: a pid, in digits. */
   readonly source: string;
+  /** When the flist was mounted, in milliseconds since 1970. */
+  readonly mounted: number;
   /** What was agreed with the kernel. */
   readonly session: Session;
   /** When servers took over, in milliseconds since 1970: the last few times. */
   readonly takeOvers: readonly number[];
   /** What the program that mounts wants to know again, such as its stores with their secrets. */
-  readonly handover: unknown;
+  readonly handover: Handover;
 }
 
 const memory = '/dev/shm';
@@ -38,8 +40,8 @@ export function writeState(fd: number, state: MountState): void {
 }
 
 /** The state; undefined when the predecessor died before its mount was up. */
-export function readState(fd: number): MountState | undefined {
+export function readState<Session, Handover>(fd: number): MountState<Session, Handover> | undefined {
   const bytes = Buffer.alloc(fstatSync(fd).size);
   readSync(fd, bytes, 0, bytes.length, 0);
-  return bytes.length === 0 ? undefined : (JSON.parse(bytes.toString()) as MountState);
+  return bytes.length === 0 ? undefined : (JSON.parse(bytes.toString()) as MountState<Session, Handover>);
 }

@@ -3,6 +3,9 @@ import type { MountedFlist } from './mount-flist.ts';
 
 const endSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
+/** Asks the server of a kept mount to leave its place to another. */
+export const leaveSignal = 'SIGUSR2';
+
 /**
  * Keeps this process for a mount until that has ended. The first signal that asks the process to end unmounts; a second
  * one has its usual effect. The process then ends by itself: `process.exit` would hang while the device is being read.
@@ -16,6 +19,7 @@ export async function serveUntilUnmounted(mounted: MountedFlist, log: (line: str
     for (const signal of endSignals) process.off(signal, end);
   };
   for (const signal of endSignals) process.on(signal, end);
+  process.on(leaveSignal, () => void mounted.leave?.());
   try {
     await mounted.done;
   } finally {

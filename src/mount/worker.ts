@@ -6,6 +6,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describeError } from '../base/errors.ts';
 import { BlockFiles } from '../cache/block-files.ts';
 import { blockKey, initBlockCodec } from '../flist/block-codec.ts';
+import { OpenFiles } from '../fuse/open-files.ts';
 import { serve } from '../fuse/session.ts';
 import { type BlockRange, FlistFilesystem } from './filesystem.ts';
 import { InodeTable } from './inode-table.ts';
@@ -29,7 +30,9 @@ async function serveMount(data: MountWorkerData): Promise<void> {
   serve(data.device, filesystem, {
     givenUp: data.givenUp,
     wanted: table.hasAcls ? ['posixAcl'] : [],
-    onStart: () => tell({ type: 'started' }),
+    onStart: (session) => tell({ type: 'started', session }),
+    ...(data.openFiles !== undefined && { openFiles: new OpenFiles(data.openFiles) }),
+    ...(data.takeOver && { takeOver: data.takeOver }),
     onError: (error) => tell({ type: 'log', line: `a request failed: ${describeError(error)}` }),
   });
 }

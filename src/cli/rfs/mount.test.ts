@@ -21,12 +21,12 @@ async function packed(): Promise<Places> {
   return places;
 }
 
-async function rfsMount(...args: readonly string[]) {
-  const { code, stdout, stderr } = await run(process.execPath, [program, 'mount', ...args], {
-    accept: [0, 1, 2],
-  });
+async function rfs(...args: readonly string[]) {
+  const { code, stdout, stderr } = await run(process.execPath, [program, ...args], { accept: [0, 1, 2] });
   return { code, out: stdout.toString(), error: stderr };
 }
+
+const rfsMount = (...args: readonly string[]) => rfs('mount', ...args);
 
 /** The process that serves a mount, by the rule of Zero-OS: the source of the mount is its pid. */
 async function serverOf(mountpoint: string) {
@@ -91,6 +91,83 @@ test('in the foreground the command serves until a signal, and blocks come from 
   server.kill('SIGINT');
   expect(await once(server, 'exit')).toEqual([0, null]);
   expect(await findMount(places.mountpoint)).toBeUndefined();
+});
+
+/** The process that serves for a keeper: its child, or before any died its parent. */
+async function workerOf(keeper: number): Promise<number> {
+  const found = await sh('ps -o pid= --ppid $1 || ps -o ppid= -p $1', String(keeper));
+  return Number(found.trim());
+}
+
+/** Mounts in the background with a log, files that take a while to read, and what they hash to. */
+async function mountedForDeath() {
+  const places = await packed();
+  await sh('cd $1; for i in 1 2 3 4 5 6 7 8; do head -c 3000000 /dev/urandom >$i; done', places.source);
+  await packSource(places);
+  const log = join(places.source, '..', 'log');
+  const slow = `fault+dir://${places.store}?fault=get:delay=10ms`;
+  await rfsMount('-m', places.manifest, '-c', places.cache, '-d', '-l', log, '-s', slow, places.mountpoint);
+  const { pid } = await serverOf(places.mountpoint);
+  const sums = await sh('cd $1; sha256sum *', places.source);
+  return { places, log, keeper: pid, sums };
+}
+
+test('a server that is killed under load leaves no error in any reader, and the mount is still found by its pid', async () => {
+  const { places, log, keeper, sums } = await mountedForDeath();
+  const readers = Promise.all(
+    Array.from({ length: 16 }, () => sh('cd $1; for i in 1 2 3; do sha256sum *; done', places.mountpoint)),
+  );
+  for (let kill = 0; kill < 3; kill++) {
+    const server = await workerOf(keeper);
+    process.kill(server, 'SIGKILL');
+    await sh('stat -f $1 >/dev/null', places.mountpoint); // answered by the next one
+    expect(await workerOf(keeper)).not.toBe(server);
+  }
+  expect(new Set(await readers)).toEqual(new Set([sums.repeat(3)]));
+  const server = await serverOf(places.mountpoint);
+  expect([server.pid, server.arguments.includes(places.manifest)]).toEqual([keeper, true]);
+  expect(await readFile(log, 'utf8')).toMatch(/serves the mount on .*\n.*serves the mount on .*\n/s);
+  process.kill(keeper, 'SIGTERM');
+  await ended(keeper);
+  expect(await findMount(places.mountpoint)).toBeUndefined();
+}, 120_000);
+
+test('who takes over serves the flist that was mounted, also when another has its name by now', async () => {
+  const { places, keeper, sums } = await mountedForDeath();
+  await rename(places.source, `${places.source}.old`);
+  await sh('mkdir $1; echo other >$1/a; echo other >$1/file', places.source);
+  await packSource(places);
+  process.kill(await workerOf(keeper), 'SIGKILL');
+  expect(await sh('cd $1; sha256sum *', places.mountpoint)).toBe(sums);
+});
+
+test('an upgrade puts a new server in the place of the old one, and readers notice nothing', async () => {
+  const { places, keeper, sums } = await mountedForDeath();
+  const reader = sh('cd $1; sha256sum *', places.mountpoint);
+  for (let round = 0; round < 2; round++) {
+    const before = await workerOf(keeper);
+    expect(await rfs('upgrade', places.mountpoint)).toMatchObject({ code: 0, error: '' });
+    expect(await workerOf(keeper)).not.toBe(before);
+  }
+  expect(await reader).toBe(sums);
+  await sh('umount $1', places.mountpoint);
+  await ended(keeper);
+  const { code, error } = await rfs('upgrade', places.mountpoint);
+  expect(code).toBe(1);
+  expect(error).toMatch(/^error: no flist is mounted on .*\nhint: /);
+});
+
+test('a mount whose servers die one after the other is given up, and its directory is free', async () => {
+  const { places, log, keeper } = await mountedForDeath();
+  for (let kill = 0; kill < 5; kill++) {
+    process.kill(await workerOf(keeper), 'SIGKILL');
+    await sh('stat -f $1 >/dev/null 2>&1 || true', places.mountpoint);
+  }
+  await ended(keeper);
+  expect(await findMount(places.mountpoint)).toBeUndefined();
+  expect(await readFile(log, 'utf8')).toMatch(
+    /the mount on .* is given up: its servers die one after the other/,
+  );
 });
 
 test('what the command line lacks is a usage error', async () => {

@@ -1,15 +1,15 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { Failure } from '../../base/errors.ts';
-import { formatBytes } from '../../base/units.ts';
-import { initBlockCodec } from '../../flist/block-codec.ts';
-import { readManifest } from '../../flist/manifest.ts';
+import { describeError, Failure } from '../../base/errors.ts';
+import { unmount } from '../../fuse/mount-point.ts';
+import { findMount } from '../../fuse/mount-table.ts';
 import { handedOver, isDaemon, startAsDaemon, startDaemon } from '../../mount/daemon.ts';
-import { forecast, lookIntoCache, type Need } from '../../mount/forecast.ts';
-import { mountFlist } from '../../mount/mount-flist.ts';
+import { takesOver } from '../../mount/keeper.ts';
+import { KeptMount, leaveAtOnce } from '../../mount/kept-mount.ts';
+import { type MountedFlist, mountFlist } from '../../mount/mount-flist.ts';
 import { serveUntilUnmounted } from '../../mount/serve.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
-import { printJson } from '../face.ts';
 import { stores } from './options.ts';
 
 interface MountOptions {
@@ -19,8 +19,6 @@ interface MountOptions {
   readonly log?: string;
   readonly store?: readonly string[];
   readonly trace?: string;
-  readonly forecast?: boolean;
-  readonly json?: boolean;
   readonly debug?: boolean;
 }
 
@@ -38,57 +36,26 @@ export default function define(command: Command): void {
       stores,
     )
     .option('--trace <file>', 'record which blocks are read when, behind what is in the file')
-    .option('--forecast', 'say what reading the flist would fetch, and mount nothing')
-    .option('--json', 'with --forecast: print it as JSON')
     .action(async (target: string, options: MountOptions) => {
-      if (options.json && !options.forecast) throw jsonWithoutForecast();
-      if (options.forecast) await printForecast(options);
+      if (takesOver()) await goOn();
       else if (isDaemon()) await mount(target, { ...options, ...(await handedOver<Handover>()) });
       else if (options.daemon) await startDaemon(daemonOf(target, options));
       else await mount(target, options);
     });
 }
 
-function jsonWithoutForecast(): Failure {
-  return new Failure('usage', '--json is of --forecast', {
-    hint: 'a mount itself prints nothing; leave --json out',
-  });
-}
-
-async function printForecast({ meta, cache, json }: MountOptions): Promise<void> {
-  await initBlockCodec();
-  const { columns } = await readManifest(meta);
-  const outcome = forecast(columns, lookIntoCache(columns, cache));
-  if (json) printJson(outcome);
-  else {
-    console.log(`everything: ${formatNeed(outcome.everything)}`);
-    if (outcome.traced) console.log(`as traced: ${formatNeed(outcome.traced)}`);
-  }
-}
-
-function formatNeed({
-  files,
-  blocks,
-  bytes,
-  cachedBlocks,
-  cachedBytes,
-  requests,
-  bytesToFetch,
-}: Need): string {
-  const fetched = requests === 0 ? 'nothing' : `${requests} requests, ${formatBytes(bytesToFetch)}`;
-  return (
-    `${files} files, ${blocks} blocks, ${formatBytes(bytes)}; ` +
-    `in the cache ${cachedBlocks} blocks, ${formatBytes(cachedBytes)}; to fetch ${fetched}`
-  );
-}
-
 /** Stores may hold secrets, which do not belong into the arguments of a process that lives long. */
 type Handover = Pick<MountOptions, 'store'>;
 
-/** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
-function daemonOf(target: string, { meta, cache, log, store, trace, debug }: MountOptions) {
+function daemonOf(target: string, options: MountOptions) {
+  const { store, log } = options;
   const handover: Handover = { ...(store && { store }) };
-  const daemonArguments = [
+  return { arguments: argumentsOf(target, options), handover, ...(log !== undefined && { log }) };
+}
+
+/** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
+function argumentsOf(target: string, { meta, cache, trace, debug }: MountOptions): string[] {
+  return [
     'mount',
     ...(debug ? ['--debug'] : []),
     '--meta',
@@ -100,18 +67,78 @@ function daemonOf(target: string, { meta, cache, log, store, trace, debug }: Mou
     '--',
     target,
   ];
-  return { arguments: daemonArguments, handover, ...(log !== undefined && { log }) };
 }
 
-async function mount(target: string, { meta, cache, store: specs, trace }: MountOptions): Promise<void> {
-  const mounted = await startAsDaemon(async () =>
-    mountFlist({
-      manifest: meta,
-      mountpoint: target,
-      cache,
-      ...(trace !== undefined && { trace }),
-      ...(specs && { store: await openRoutes(specs.map(parseRoute), { note: console.error }) }),
-    }),
-  );
+/** What a server needs to go on with the mount of another. */
+interface Inheritance {
+  readonly target: string;
+  readonly options: MountOptions;
+}
+
+/** The program that takes over, from any directory, when this one dies. */
+const commandOf = ({ target, options }: Inheritance) => [
+  process.execPath,
+  ...process.execArgv,
+  process.argv[1]!,
+  ...argumentsOf(target, options),
+];
+
+async function mount(target: string, options: MountOptions): Promise<void> {
+  const inheritance = absolute(target, options);
+  const keep = () =>
+    KeptMount.create({ manifest: options.meta, command: commandOf(inheritance), handover: inheritance });
+  const mounted = await startAsDaemon(() => mountKept(inheritance, keep));
+  await serve(mounted);
+}
+
+/** What no code expects ends the process, but not the mount. */
+async function serve(mounted: MountedFlist): Promise<void> {
+  process.on('uncaughtException', (error) => {
+    console.error(error);
+    leaveAtOnce();
+  });
   await serveUntilUnmounted(mounted, console.error);
+}
+
+/** In place of a server that died. Nobody hears of a failure but the log. */
+async function goOn(): Promise<void> {
+  const kept = KeptMount.inherited<Inheritance>((handover) => ({ command: commandOf(handover) }));
+  if (kept?.predecessor === undefined) return;
+  const { handover, mountpoint, source } = kept.predecessor;
+  try {
+    if (kept.isHopeless) throw new Failure('failed', 'its servers die one after the other');
+    const mounted = await mountKept(handover, () => kept);
+    console.error(`process ${process.pid} serves the mount on ${mountpoint} in place of one that ended`);
+    await serve(mounted);
+  } catch (error) {
+    console.error(`the mount on ${mountpoint} is given up: ${describeError(error)}`);
+    kept.giveUp();
+    if ((await findMount(mountpoint))?.source === source) await unmount(mountpoint);
+  }
+}
+
+async function mountKept({ target, options }: Inheritance, keep: () => KeptMount): Promise<MountedFlist> {
+  const { meta, cache, store, trace } = options;
+  const opened = store && (await openRoutes(store.map(parseRoute), { note: console.error }));
+  return mountFlist({
+    manifest: meta,
+    mountpoint: target,
+    cache,
+    kept: keep(),
+    ...(trace !== undefined && { trace }),
+    ...(opened && { store: opened }),
+  });
+}
+
+function absolute(target: string, options: MountOptions): Inheritance {
+  const { meta, cache, trace } = options;
+  return {
+    target: resolve(target),
+    options: {
+      ...options,
+      meta: resolve(meta),
+      cache: resolve(cache),
+      ...(trace !== undefined && { trace: resolve(trace) }),
+    },
+  };
 }
