@@ -79,7 +79,8 @@ export class CacheFiles {
     const { size, count } = file;
     return this.directory.within(fileShard(name), true, (path) => {
       this.trust.tryTimes(path);
-      if (lstatSync(`${path}/${name}`, { throwIfNoEntry: false }) !== undefined) return undefined;
+      if (this.hasWhole(file)) return undefined;
+      quiet(() => unlinkSync(`${path}/${name}`)); // of another size, so not what its name says
       const map = openOwn(
         `${path}/${name}.map`,
         (open) => isMapOf(open, file),

@@ -21,21 +21,18 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../base/exec.ts';
 import { blockSize } from '../flist/block-codec.ts';
-import type { PlainFile } from './plain-file.ts';
 import {
   blocksGiven,
-  emptyCache,
   fileOf,
   gives,
   placeOf,
   putAll,
   randomFile,
   readPart,
-  sizeAt,
-  testDirectory,
-  threadWith,
   threeBlocks,
-} from './test-cache.ts';
+} from './files.fixture.ts';
+import type { PlainFile } from './plain-file.ts';
+import { emptyCache, sizeAt, testDirectory, threadWith } from './test-cache.ts';
 
 /** Changes one bit of a file as a failing disk would, but that its times change. */
 function flipBit(path: string, position: number): void {

@@ -156,11 +156,11 @@ export class FileCache {
     this.#writers.close();
   }
 
-  /** What there is of a file of several blocks, open; what was evicted since it was opened is not. */
+  /** What there is of a file of several blocks, open; not what was evicted since it was opened, or has become whole. */
   #openFile(file: PlainFile): OpenFile | undefined {
     const name = fileName(file);
     const known = this.#open.get(name);
-    if (known !== undefined && fstatSync(known.descriptor).nlink > 0) return known;
+    if (known?.isThere() && (known.kind === 'whole' || !this.#files.hasWhole(file))) return known;
     const open = this.#files.openFile(file);
     if (open === undefined) this.#open.drop(name);
     return open && this.#open.add(open);
@@ -179,7 +179,7 @@ export class FileCache {
     const known = this.#open.get(fileName(file));
     if (known !== undefined && this.#readKnown(known, index, undefined, target, start)) return true;
     const open = this.#openFile(file);
-    if (open === undefined || (open.kind === 'part' && !isFlagged(open, file.count, index))) return false;
+    if (open === undefined) return false;
     return this.#readNew(open, file, index, target, start, verify);
   }
 
@@ -228,7 +228,7 @@ export class FileCache {
       open.setRight(index, key, before.state);
       if (this.#readKnown(open, index, undefined, target, start)) return true;
     }
-    if (!verify) return false;
+    if (!verify || (open.kind === 'part' && !isFlagged(open, file.count, index))) return false;
     const plain = this.#readRight(open, file, index);
     if (plain === undefined) return false;
     const after = trust.look(open.descriptor);
@@ -260,25 +260,17 @@ export class FileCache {
 
   #putPart(file: PlainFile, index: number, plain: Uint8Array): void {
     const name = fileName(file);
-    for (;;) {
-      let part = this.#writers.get(name);
-      if (part === undefined) {
-        part = this.#files.openPart(file);
-        if (part === undefined) return; // somebody else has made it whole
-        this.#writers.add(part);
-      }
-      const { descriptor, map } = part;
-      const look = this.#files.trust.change(descriptor, () =>
-        writeFully(descriptor, plain, index * blockSize),
-      );
-      if (look.stats.nlink > 0) {
-        this.#files.trust.setRight(file.block(index).key, index, look);
-        writeFully(map!, Buffer.of(1), flagAt(file.count, index));
-        if (isComplete(part, file.count)) this.#finish(part, file);
-        return;
-      }
-      this.#writers.drop(name); // evicted: what was written is in no file any more
+    let part = this.#writers.get(name);
+    if (!part?.isThere()) {
+      part = this.#files.openPart(file);
+      if (part === undefined) return; // somebody else has made it whole
+      this.#writers.add(part);
     }
+    const { descriptor, map } = part;
+    const look = this.#files.trust.change(descriptor, () => writeFully(descriptor, plain, index * blockSize));
+    this.#files.trust.setRight(file.block(index).key, index, look);
+    writeFully(map!, Buffer.of(1), flagAt(file.count, index));
+    if (isComplete(part, file.count)) this.#finish(part, file);
   }
 
   #finish({ name, descriptor }: OpenFile, file: PlainFile): void {
@@ -333,9 +325,8 @@ export class FileCache {
   *#join(file: PlainFile): Generator<void, boolean> {
     for (let index = 0; index < file.count; index++) {
       if (this.#hasInPart(file, index)) continue;
-      const block = file.block(index);
-      const plain = Buffer.allocUnsafeSlow(block.size);
-      if (!this.#readBlock(plain, block, 0, true)) return false;
+      const plain = Buffer.allocUnsafeSlow(sizeOfBlock(file.size, index));
+      if (!this.readInto(plain, file, index * blockSize)) return false;
       this.put(file, index, plain);
       yield;
     }

@@ -1,4 +1,4 @@
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { FileState } from './verified.ts';
 import { isSameState } from './verified.ts';
 
@@ -50,6 +50,11 @@ export class OpenFile {
     this.#state = state;
     this.#right[index] = 1;
     this.#key = key;
+  }
+
+  /** Whether it still has a name, and its map, if it is a part. */
+  isThere(): boolean {
+    return [this.descriptor, this.map].every((file) => file === undefined || fstatSync(file).nlink > 0);
   }
 
   close(): void {

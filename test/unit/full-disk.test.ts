@@ -5,6 +5,8 @@ import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { loadBlake2b } from '../../src/base/blake2b.ts';
 import { run } from '../../src/base/exec.ts';
+import { blocksGiven, gives, putAll, randomFile, threeBlocks } from '../../src/cache/files.fixture.ts';
+import { threadWith } from '../../src/cache/test-cache.ts';
 import { expectOneError, packedPlace, rfs } from '../../src/cli/rfs/test-rfs.ts';
 import { archive, layoutFiles, makeImage, member, writeFiles } from '../../src/flist/oci/image.fixture.ts';
 import { isBlockId } from '../../src/store/store.ts';
@@ -133,6 +135,24 @@ describe('a full disk', () => {
     expect(error).toMatch(/^cannot write to the cache .*no space left.*\n$/);
     await run('diff', ['-r', source, join(root, 'out')]);
   });
+});
+
+test('a full disk under the files of a cache costs one warning, and what is there is right', async () => {
+  const { disk, grow } = await smallDisk(await testDirectory(), '1200k');
+  const { cache, warnings } = threadWith(join(disk, 'cache'));
+  const [large, small] = [randomFile(threeBlocks), randomFile(400_000)];
+  for (const file of [large, small, large]) putAll(cache, file);
+  expect(warnings).toEqual([expect.stringMatching(/^cannot write to the cache .*ENOSPC/)]);
+  const given = [large, small].flatMap((file) => blocksGiven(cache, file));
+  expect(given.filter((isHere) => isHere).length).toBeGreaterThan(1);
+  expect(given).toContain(false);
+  await grow();
+  for (const file of [large, small]) {
+    putAll(cache, file);
+    expect(gives(cache, file)).toBe(true);
+  }
+  cache.close();
+  expect(warnings).toHaveLength(1);
 });
 
 async function unpacked(root: string, meta: string): Promise<string> {
