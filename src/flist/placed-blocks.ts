@@ -18,11 +18,21 @@ export function* placedBlocks(columns: ManifestColumns): Generator<PlacedBlock> 
 
 /** Every block of a file in its order. */
 export function* blocksOfRow({ blockStart, size }: ManifestColumns, row: number): Generator<PlacedBlock> {
-  const [first, end] = [blockStart[row]!, blockStart[row + 1]!];
-  for (let place = first; place < end; place++) {
-    const index = place - first;
-    yield { place, index, size: Math.min(blockSize, size[row]! - index * blockSize) };
-  }
+  const count = blockStart[row + 1]! - blockStart[row]!;
+  for (let index = 0; index < count; index++) yield placedBlock({ blockStart, size }, row, index);
+}
+
+/** A block of a file by its index, which the file must have. */
+export function placedBlock(
+  { blockStart, size }: Pick<ManifestColumns, 'blockStart' | 'size'>,
+  row: number,
+  index: number,
+): PlacedBlock {
+  return {
+    place: blockStart[row]! + index,
+    index,
+    size: Math.min(blockSize, size[row]! - index * blockSize),
+  };
 }
 
 const refWords = blockRefSize / 4;

@@ -2,9 +2,9 @@
  * Files that the kernel reads by itself in place of one of the filesystem (passthrough, protocol 7.40, Linux 6.9). Giving it one is
  * an ioctl, for which Node has no call: it takes the npm package koffi, and root.
  */
-import { createRequire } from 'node:module';
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import { FuseError } from './fuse-error.ts';
+import { type Koffi, loadKoffi } from './koffi.ts';
 
 /** `FUSE_DEV_IOC_BACKING_OPEN`, which takes a `struct fuse_backing_map`, and `FUSE_DEV_IOC_BACKING_CLOSE`, a number. */
 const backingOpen = 0x4010e501;
@@ -17,18 +17,11 @@ let loaded: Ioctl | undefined;
 
 /** @throws FuseError `missing-tool` without koffi. */
 function ioctl(): Ioctl {
-  try {
-    loaded ??= bind(createRequire(import.meta.url)('koffi') as typeof import('koffi')['default']);
-    return loaded;
-  } catch (cause) {
-    throw new FuseError('missing-tool', 'passthrough needs the npm package koffi', {
-      cause,
-      hint: 'npm install koffi',
-    });
-  }
+  loaded ??= bind(loadKoffi('passthrough'));
+  return loaded;
 }
 
-function bind(koffi: typeof import('koffi')['default']): Ioctl {
+function bind(koffi: Koffi): Ioctl {
   const call = koffi.load(null).func('int ioctl(int fd, unsigned long request, void *argument)');
   return (fd, request, argument) => {
     const result = call(fd, request, argument) as number;

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,7 +24,7 @@ async function scratch(): Promise<string> {
 }
 
 /** A process that mounts and serves a filesystem whose root is empty, until it is told to end. */
-async function serveEmpty(directory: string, environment: NodeJS.ProcessEnv = {}) {
+async function serveEmpty(directory: string) {
   const room = (file: string) => JSON.stringify(join(import.meta.dirname, file));
   const program = `
     import { Worker } from 'node:worker_threads';
@@ -45,7 +45,6 @@ async function serveEmpty(directory: string, environment: NodeJS.ProcessEnv = {}
     process.disconnect();`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env: { ...process.env, ...environment },
   });
   onTestFinished(async () => {
     child.kill('SIGKILL');
@@ -62,16 +61,6 @@ test('a mount has its own type and source, answers, and ends its server when it 
   expect((await shell('stat', ['-c', '%F', directory])).stdout).toBe('directory\n');
   await unmount(directory);
   expect(await ended).toEqual([0, null]);
-});
-
-test('the mount program of busybox does as well as that of util-linux', async () => {
-  const directory = await scratch();
-  const tools = await scratch();
-  const busybox = (await shell('sh', ['-c', 'command -v busybox'])).stdout.trim();
-  for (const name of ['mount', 'umount']) await symlink(busybox, join(tools, name));
-  await serveEmpty(directory, { PATH: tools });
-  expect(await findMount(directory)).toMatchObject({ type: 'fuse.test', source: 'test' });
-  expect((await shell('stat', ['-c', '%F', directory])).stdout).toBe('directory\n');
 });
 
 test('a mount that lost its server is detached before the next one', async () => {

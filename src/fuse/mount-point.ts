@@ -1,7 +1,9 @@
-import { spawn } from 'node:child_process';
 import { realpath, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { command, type Ended } from './command.ts';
+import { openDevice } from './device.ts';
 import { FuseError } from './fuse-error.ts';
+import { mountByFusermount, unmountByFusermount } from './fusermount.ts';
 import { findMount } from './mount-table.ts';
 
 export interface MountOptions {
@@ -18,6 +20,34 @@ export interface MountOptions {
 /** Kernel readahead of a mount in KiB: one request of the largest size. The kernel's own default is 128. */
 const readaheadKib = 1024;
 
+/** A connection to the kernel that has its directory, or gets it when somebody serves it. */
+export interface BegunMount {
+  /** The open `/dev/fuse`. */
+  readonly device: number;
+  /** Mounts, where that is not done yet. Returns the real path of the directory, for `unmount`. */
+  complete(): Promise<string>;
+}
+
+/** How this user mounts: root (also that of a user namespace) by mount(8), others by fusermount3(1). */
+export function mountWay(): 'mount' | 'fusermount' {
+  return process.geteuid?.() === 0 ? 'mount' : 'fusermount';
+}
+
+/**
+ * Opens a connection for a directory in the way that is open to this user. To be completed while somebody serves the device in
+ * another thread. A dead mount that lies on the directory is detached first.
+ * @throws FuseError of `openDevice` and `mountDevice`; `missing-tool` without root and without fusermount3 or koffi
+ */
+export async function beginMount(options: MountOptions): Promise<BegunMount> {
+  if (mountWay() === 'mount') {
+    const device = openDevice();
+    return { device, complete: () => mountDevice(device, options) };
+  }
+  const mountpoint = await freeMountpoint(options.mountpoint);
+  const device = await mountByFusermount(mountpoint, options);
+  return { device, complete: async () => mountpoint };
+}
+
 /**
  * Mounts an open `/dev/fuse` on a directory with mount(8) of util-linux or busybox. Somebody must serve the device at
  * the same time (`serve`), in another thread. A dead mount that lies on the directory is detached first.
@@ -29,24 +59,25 @@ export async function mountDevice(fd: number, options: MountOptions): Promise<st
   const mountpoint = await freeMountpoint(options.mountpoint);
   const ids = `user_id=${process.getuid?.() ?? 0},group_id=${process.getgid?.() ?? 0}`;
   const flags = [...options.options, 'fd=3', 'rootmode=40000', ids].join(',');
-  const result = await command(
-    'mount',
-    ['-i', '-t', `fuse.${options.subtype}`, '-o', flags, options.source, mountpoint],
-    fd,
-  );
-  if (result.code !== 0) throw mountFailure(mountpoint, result.errors);
+  const args = ['-i', '-t', `fuse.${options.subtype}`, '-o', flags, options.source, mountpoint];
+  const ended = await orMissing('mount', command('mount', args, { fd }));
+  if (ended.code !== 0) throw mountFailure(mountpoint, ended.errors);
   return mountpoint;
 }
 
 /**
  * Takes a mount off its directory; one that is in use is detached and ends when its last user does. Fine when nothing
  * is mounted there any more.
- * @throws FuseError `failed` with what umount(8) said.
+ * @throws FuseError `failed` with what umount(8) or fusermount3(1) said.
  */
 export async function unmount(mountpoint: string): Promise<void> {
-  const plain = await command('umount', [mountpoint]);
+  const takeOff =
+    mountWay() === 'mount'
+      ? (lazy: boolean) => orMissing('umount', command('umount', [...(lazy ? ['-l'] : []), mountpoint]))
+      : (lazy: boolean) => unmountByFusermount(mountpoint, lazy);
+  const plain = await takeOff(false);
   if (plain.code === 0 || (await findMount(mountpoint)) === undefined) return;
-  const lazy = await command('umount', ['-l', mountpoint]);
+  const lazy = await takeOff(true);
   if (lazy.code !== 0 && (await findMount(mountpoint)) !== undefined)
     throw new FuseError('failed', `cannot unmount ${mountpoint}`, { cause: new Error(lazy.errors) });
 }
@@ -84,7 +115,7 @@ async function realDirectory(directory: string): Promise<string> {
 }
 
 function mountFailure(mountpoint: string, errors: string): FuseError {
-  const denied = process.getuid?.() !== 0 || /permission denied|not permitted/i.test(errors);
+  const denied = /permission denied|not permitted|superuser/i.test(errors);
   return new FuseError(denied ? 'denied' : 'failed', `cannot mount on ${mountpoint}`, {
     cause: new Error(errors || 'mount(8) gave no reason'),
     ...(denied && { hint: 'mounting needs root with CAP_SYS_ADMIN; in a container: --privileged' }),
@@ -103,26 +134,11 @@ export async function raiseReadahead(mountpoint: string): Promise<void> {
   );
 }
 
-/** Runs a program to its end, from `/` so that no argument is taken for a relative path; `fd` becomes its fd 3. */
-function command(program: string, args: string[], fd?: number): Promise<{ code: number; errors: string }> {
-  return new Promise((done, reject) => {
-    const child = spawn(program, args, {
-      cwd: '/',
-      stdio: ['ignore', 'ignore', 'pipe', ...(fd === undefined ? [] : [fd])],
-    });
-    let errors = '';
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      errors += text;
-    });
-    child.on('error', (cause) =>
-      reject(
-        new FuseError('missing-tool', `cannot run ${program}`, {
-          cause,
-          hint: 'install the Debian package mount, or busybox',
-        }),
-      ),
-    );
-    child.on('close', (code) => done({ code: code ?? 1, errors: errors.trim() }));
+async function orMissing(program: string, running: Promise<Ended | undefined>): Promise<Ended> {
+  const ended = await running;
+  if (ended !== undefined) return ended;
+  throw new FuseError('missing-tool', `cannot run ${program}`, {
+    hint: 'install the Debian package mount, or busybox',
   });
 }
 

@@ -2,7 +2,14 @@
 export { checkBacking, closeBacking, openBacking } from '../fuse/backing.ts';
 export { openDevice, sendReply } from '../fuse/device.ts';
 export { FuseError, type FuseErrorKind } from '../fuse/fuse-error.ts';
-export { type MountOptions, mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
+export {
+  type BegunMount,
+  beginMount,
+  type MountOptions,
+  mountDevice,
+  raiseReadahead,
+  unmount,
+} from '../fuse/mount-point.ts';
 export { findMount, type MountEntry } from '../fuse/mount-table.ts';
 export type { NegotiatedSession, OptionalFeature } from '../fuse/negotiate.ts';
 export { notifyInvalidate, notifyInvalidateEntry, notifyResend, notifyStore } from '../fuse/notify.ts';

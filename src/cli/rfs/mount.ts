@@ -1,15 +1,20 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describeError, Failure } from '../../base/errors.ts';
+import { formatBytes } from '../../base/units.ts';
+import { initBlockCodec } from '../../flist/block-codec.ts';
+import { readManifest } from '../../flist/manifest.ts';
 import { unmount } from '../../fuse/mount-point.ts';
 import { findMount } from '../../fuse/mount-table.ts';
 import { handedOver, isDaemon, startAsDaemon, startDaemon } from '../../mount/daemon.ts';
+import { forecast, lookIntoCache, type Need } from '../../mount/forecast.ts';
 import { takesOver } from '../../mount/keeper.ts';
 import { KeptMount, leaveAtOnce } from '../../mount/kept-mount.ts';
 import { type MountedFlist, mountFlist } from '../../mount/mount-flist.ts';
 import { serveUntilUnmounted } from '../../mount/serve.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
+import { printJson } from '../face.ts';
 import { stores } from './options.ts';
 
 interface MountOptions {
@@ -19,6 +24,8 @@ interface MountOptions {
   readonly log?: string;
   readonly store?: readonly string[];
   readonly trace?: string;
+  readonly forecast?: boolean;
+  readonly json?: boolean;
   readonly debug?: boolean;
 }
 
@@ -36,12 +43,49 @@ export default function define(command: Command): void {
       stores,
     )
     .option('--trace <file>', 'record which blocks are read when, behind what is in the file')
+    .option('--forecast', 'say what reading the flist would fetch, and mount nothing')
+    .option('--json', 'with --forecast: print it as JSON')
     .action(async (target: string, options: MountOptions) => {
-      if (takesOver()) await goOn();
+      if (options.json && !options.forecast) throw jsonWithoutForecast();
+      if (options.forecast) await printForecast(options);
+      else if (takesOver()) await goOn();
       else if (isDaemon()) await mount(target, { ...options, ...(await handedOver<Handover>()) });
       else if (options.daemon) await startDaemon(daemonOf(target, options));
       else await mount(target, options);
     });
+}
+
+function jsonWithoutForecast(): Failure {
+  return new Failure('usage', '--json is of --forecast', {
+    hint: 'a mount itself prints nothing; leave --json out',
+  });
+}
+
+async function printForecast({ meta, cache, json }: MountOptions): Promise<void> {
+  await initBlockCodec();
+  const { columns } = await readManifest(meta);
+  const outcome = forecast(columns, lookIntoCache(columns, cache));
+  if (json) printJson(outcome);
+  else {
+    console.log(`everything: ${formatNeed(outcome.everything)}`);
+    if (outcome.traced) console.log(`as traced: ${formatNeed(outcome.traced)}`);
+  }
+}
+
+function formatNeed({
+  files,
+  blocks,
+  bytes,
+  cachedBlocks,
+  cachedBytes,
+  requests,
+  bytesToFetch,
+}: Need): string {
+  const fetched = requests === 0 ? 'nothing' : `${requests} requests, ${formatBytes(bytesToFetch)}`;
+  return (
+    `${files} files, ${blocks} blocks, ${formatBytes(bytes)}; ` +
+    `in the cache ${cachedBlocks} blocks, ${formatBytes(cachedBytes)}; to fetch ${fetched}`
+  );
 }
 
 /** Stores may hold secrets, which do not belong into the arguments of a process that lives long. */
