@@ -126,6 +126,13 @@ export function blockAt({ blockRefs }: ManifestColumns, place: number): BlockRef
   return { id: hex.slice(0, blockRefSize), key: hex.slice(blockRefSize) };
 }
 
+/** Whether the blocks at two places have the same id and key. */
+export function sameBlockAt({ blockRefs }: ManifestColumns, a: number, b: number): boolean {
+  const [from, to] = [a * blockRefSize, b * blockRefSize];
+  for (let i = 0; i < blockRefSize; i++) if (blockRefs[from + i] !== blockRefs[to + i]) return false;
+  return true;
+}
+
 /** The blocks of a row in the order of its file. */
 export function blocksAt(columns: ManifestColumns, row: number): BlockRef[] {
   const first = columns.blockStart[row]!;

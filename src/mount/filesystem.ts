@@ -1,7 +1,6 @@
 import { constants } from 'node:os';
-import type { PlainBlock } from '../cache/block-files.ts';
 import { blockSize } from '../flist/block-codec.ts';
-import { type Errno, largestRead } from '../fuse/protocol.ts';
+import type { Errno } from '../fuse/protocol.ts';
 import {
   type Attributes,
   type DirectoryEntry,
@@ -10,11 +9,11 @@ import {
   type OpenAnswer,
   type Statfs,
 } from '../fuse/reply.ts';
-import { type Filesystem, later } from '../fuse/session.ts';
+import type { Filesystem, later } from '../fuse/session.ts';
 import type { InodeTable } from './inode-table.ts';
 import type { TraceRecorder } from './trace-notes.ts';
 
-const { EINVAL, EIO, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR } = constants.errno;
+const { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR } = constants.errno;
 
 const directoryType = 0o040000;
 const regularType = 0o100000;
@@ -25,18 +24,12 @@ const nameLimit = 255;
 const dot = Buffer.of(0x2e);
 const dotDot = Buffer.of(0x2e, 0x2e);
 
-/** Bytes `start` to `end` of a block: a part of what a READ asks for. */
-export interface BlockRange {
-  readonly block: PlainBlock;
-  readonly start: number;
-  readonly end: number;
-}
-
-export interface BlockAccess {
-  /** Fills `target` with the bytes of a range when they can be had without waiting; false when not. */
-  readCached(target: Uint8Array, range: BlockRange): boolean;
-  /** Takes over the reply to request `unique`, whose body is all these ranges in order. */
-  fetch(unique: bigint, ranges: readonly BlockRange[]): void;
+/** Answers READs. */
+export interface FileAccess {
+  /** The file in a row of the columns; it may send the answer itself, now or later. */
+  read(row: number, offset: number, size: number, unique: bigint): Errno | typeof later;
+  /** Nobody waits for the answer to a READ any more. */
+  interrupt(unique: bigint): void;
 }
 
 /** How files are opened. */
@@ -62,15 +55,13 @@ export class FlistFilesystem implements Filesystem {
   readonly getxattr?: NonNullable<Filesystem['getxattr']>;
   readonly listxattr?: NonNullable<Filesystem['listxattr']>;
   readonly #table: InodeTable;
-  readonly #blocks: BlockAccess;
+  readonly #files: FileAccess;
   readonly #statfs: Statfs;
   readonly #trace: TraceRecorder | undefined;
-  /** Holds the body of one READ: each is answered before the next is received. */
-  readonly #replyBuffer = Buffer.allocUnsafeSlow(largestRead);
 
-  constructor(table: InodeTable, blocks: BlockAccess, { trace, opener }: FlistFilesystemOptions = {}) {
+  constructor(table: InodeTable, files: FileAccess, { trace, opener }: FlistFilesystemOptions = {}) {
     this.#table = table;
-    this.#blocks = blocks;
+    this.#files = files;
     this.#trace = trace;
     if (opener !== undefined) {
       this.open = (node) => this.#notRegular(node) ?? opener.open(node);
@@ -119,21 +110,15 @@ export class FlistFilesystem implements Filesystem {
     return undefined;
   }
 
-  read(
-    node: number,
-    offset: number,
-    size: number,
-    unique: bigint,
-  ): readonly Uint8Array[] | Errno | typeof later {
+  read(node: number, offset: number, size: number, unique: bigint): Errno | typeof later {
     const errno = this.#notRegular(node);
     if (errno !== undefined) return errno;
-    const ranges = this.#ranges(node, offset, size);
-    if (ranges === undefined) return EIO;
     this.#trace?.touch(node - 1, Math.floor(offset / blockSize), Math.floor((offset + size - 1) / blockSize));
-    const bytes = this.#readCached(ranges);
-    if (bytes !== undefined) return [bytes];
-    this.#blocks.fetch(unique, ranges);
-    return later;
+    return this.#files.read(node - 1, offset, size, unique);
+  }
+
+  interrupt(unique: bigint): void {
+    this.#files.interrupt(unique);
   }
 
   lseek(node: number, offset: number, wanted: 'data' | 'hole'): { readonly offset: number } | Errno {
@@ -166,33 +151,5 @@ export class FlistFilesystem implements Filesystem {
     // Node 0: a listing gives the kernel no reference to these two.
     const node = place === 0 ? directory : this.#table.parent(directory);
     return { name: place === 0 ? dot : dotDot, node: 0, attributes: this.#table.attributes(node), next };
-  }
-
-  #readCached(ranges: readonly BlockRange[]): Uint8Array | undefined {
-    let filled = 0;
-    for (const range of ranges) {
-      const end = filled + range.end - range.start;
-      if (!this.#blocks.readCached(this.#replyBuffer.subarray(filled, end), range)) return undefined;
-      filled = end;
-    }
-    return this.#replyBuffer.subarray(0, filled);
-  }
-
-  /** The parts of blocks that make up these bytes of a file; undefined when the manifest has too few blocks for it. */
-  #ranges(node: number, offset: number, size: number): BlockRange[] | undefined {
-    const fileSize = this.#table.size(node);
-    const end = Math.min(offset + size, fileSize);
-    const ranges: BlockRange[] = [];
-    for (let at = offset; at < end; ) {
-      const index = Math.floor(at / blockSize);
-      const ref = this.#table.block(node, index);
-      if (ref === undefined) return undefined;
-      const blockStart = index * blockSize;
-      const plainSize = Math.min(blockSize, fileSize - blockStart);
-      const rangeEnd = Math.min(end - blockStart, plainSize);
-      ranges.push({ block: { ...ref, size: plainSize }, start: at - blockStart, end: rangeEnd });
-      at = blockStart + rangeEnd;
-    }
-    return ranges;
   }
 }

@@ -1,6 +1,8 @@
+import type { SharedCache } from '../cache/shared-cache.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
-import type { BlockRange } from './filesystem.ts';
+import type { SharedBlockMemory } from './fetch/block-memory.ts';
+import type { SharedStatistics } from './statistics.ts';
 import type { TraceNotes } from './trace-notes.ts';
 
 /** Tells a worker of this project what it is for, when several kinds of worker start from one bundled file. */
@@ -12,8 +14,10 @@ export interface MountWorkerData {
   /** The open `/dev/fuse`. */
   readonly device: number;
   readonly inodes: ManifestColumns;
-  /** The directory of the block cache. */
-  readonly cache: string;
+  readonly memory: SharedBlockMemory;
+  readonly statistics: SharedStatistics;
+  /** Undefined when nothing is kept. */
+  readonly cache: SharedCache | undefined;
   /** Where first touches of blocks are noted, when they are. */
   readonly trace: TraceNotes | undefined;
   /** The file of the table of open files, when that shall outlive this process. */
@@ -30,6 +34,16 @@ export type MountMessage =
   | { readonly type: 'ready' }
   /** The mount answers. */
   | { readonly type: 'started'; readonly session: NegotiatedSession }
-  /** Request `unique` is to be answered with these ranges, some of which must be fetched. */
-  | { readonly type: 'fetch'; readonly unique: bigint; readonly ranges: readonly BlockRange[] }
+  /** READ `unique` wants these bytes of the file in a row, some of which must be fetched. */
+  | {
+      readonly type: 'read';
+      readonly unique: bigint;
+      readonly row: number;
+      readonly offset: number;
+      readonly size: number;
+    }
+  /** Nobody waits for READ `unique` any more. */
+  | { readonly type: 'interrupt'; readonly unique: bigint }
+  /** A block that was fetched ahead is read; see `Scheduler.touched`. */
+  | { readonly type: 'touched'; readonly row: number; readonly place: number }
   | { readonly type: 'log'; readonly line: string };

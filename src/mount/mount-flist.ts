@@ -1,12 +1,10 @@
-import { BlockCache } from '../cache/block-cache.ts';
-import { BlockFiles } from '../cache/block-files.ts';
-import { blockKey, initBlockCodec } from '../flist/block-codec.ts';
+import { initBlockCodec } from '../flist/block-codec.ts';
 import { type Manifest, readManifest } from '../flist/manifest.ts';
 import { openRoutes } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import { BlockSource } from './block-source.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { MountServer } from './mount-server.ts';
+import type { StatisticsSnapshot } from './statistics.ts';
 import { TraceFile } from './trace-file.ts';
 import { makeTraceNotes } from './trace-notes.ts';
 
@@ -17,6 +15,8 @@ export interface MountFlistOptions {
   readonly mountpoint: string;
   /** The directory of the block cache, made when something is kept; may be shared with other mounts and with rfs. */
   readonly cache: string;
+  /** Neither look into the cache nor keep anything there: for what is read once. */
+  readonly readOnce?: boolean;
   /** Where the blocks are, in place of the manifest's routes. */
   readonly store?: Store;
   /** The file that the worker starts from, when this code is bundled: it must import `worker.ts` when it is no main thread. */
@@ -38,6 +38,17 @@ export interface MountedFlist {
   readonly done: Promise<void>;
   /** Takes the mount off its directory. When it is in use, it goes on for its users and `done` waits for them. */
   unmount(): Promise<void>;
+  /**
+   * Fetches blocks into the cache, in order, when nothing else is to be fetched; see `Scheduler.prefetch`.
+   * @param list rows of the manifest's columns, with numbers of blocks in the file
+   * @param bytesPerSecond plain bytes; as fast as it goes by default
+   */
+  prefetch(
+    list: Iterable<{ readonly row: number; readonly index: number }>,
+    bytesPerSecond?: number,
+  ): Promise<void>;
+  /** What the mount has counted so far. */
+  statistics(): StatisticsSnapshot;
   /** Of a kept mount: writes what is to be written and ends this process at once, for another to go on. */
   leave?(): Promise<never>;
 }
@@ -57,16 +68,15 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
       : options.manifest;
   const log = options.log ?? ((line: string) => console.error(line));
   const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
-  const cache = new BlockCache(new BlockFiles(options.cache, blockKey), { warn: log });
-  const blocks = new BlockSource({ store, cache, deadline: options.deadline ?? 30_000, log });
   const { columns } = manifest;
   const notes =
     options.trace === undefined ? undefined : makeTraceNotes(columns, options.kept?.mounted ?? Date.now());
   const trace = notes && (await TraceFile.open(options.trace!, { notes, columns, log }));
   const server = new MountServer({
     inodes: columns,
-    blocks,
-    cache: options.cache,
+    store,
+    cache: options.readOnce ? undefined : options.cache,
+    deadline: options.deadline ?? 30_000,
     worker: options.worker ?? new URL('./worker.ts', import.meta.url),
     trace: notes,
     kept: options.kept,
@@ -75,10 +85,13 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   const done = server.done.finally(() => trace?.close());
   done.catch(() => {}); // a mount that fails says so itself
   const mountpoint = await server.mount(options.mountpoint);
+  const { scheduler, statistics } = server.fetch;
   return {
     mountpoint,
     done,
     unmount: () => server.unmount(),
+    prefetch: (list, bytesPerSecond) => scheduler.prefetch(list, bytesPerSecond),
+    statistics: () => statistics.snapshot(),
     ...(options.kept && {
       leave: async () => {
         await trace?.close();

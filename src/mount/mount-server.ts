@@ -1,15 +1,13 @@
 import { closeSync } from 'node:fs';
-import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { describeError, Failure } from '../base/errors.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
-import { openDevice, sendReply } from '../fuse/device.ts';
+import { openDevice } from '../fuse/device.ts';
 import { mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
 import { findMount } from '../fuse/mount-table.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
-import type { Errno } from '../fuse/protocol.ts';
-import type { BlockSource } from './block-source.ts';
-import type { BlockRange } from './filesystem.ts';
+import type { Store } from '../store/store.ts';
+import { type Fetch, startFetch } from './fetch/fetch.ts';
 import { asFailure } from './fuse-failure.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
@@ -17,10 +15,12 @@ import type { TraceNotes } from './trace-notes.ts';
 
 export interface MountServerOptions {
   readonly inodes: ManifestColumns;
-  readonly blocks: BlockSource;
-  /** The directory of the block cache, for the worker. */
-  readonly cache: string;
+  readonly store: Store;
+  /** The directory of the cache; undefined when nothing is kept. */
+  readonly cache: string | undefined;
   readonly worker: URL;
+  /** Milliseconds that the store has to answer. */
+  readonly deadline: number;
   /** Where the worker notes first touches of blocks, when it shall. */
   readonly trace?: TraceNotes | undefined;
   /** What outlives this server, when something does. */
@@ -32,11 +32,13 @@ export interface MountServerOptions {
 const subtype = 'g8ufs';
 const mountOptions = ['ro', 'nodev', 'allow_other', 'default_permissions'];
 
-/** One connection to the kernel: the device, the worker that serves it, and the replies that must wait for blocks. */
+/** One connection to the kernel: the device, the worker that serves it, and what brings the blocks. */
 export class MountServer {
   /** Settles when nobody uses the mount any more and everything of it is cleaned up. */
   readonly done: Promise<void>;
   readonly #options: MountServerOptions;
+  /** Brings the blocks. */
+  readonly fetch: Fetch;
   readonly #device: number;
   readonly #givenUp = new Int32Array(new SharedArrayBuffer(4));
   readonly #ready = Promise.withResolvers<void>();
@@ -50,11 +52,14 @@ export class MountServer {
   constructor(options: MountServerOptions) {
     this.#options = options;
     this.#device = options.kept?.device ?? openFuse();
+    this.fetch = startFetch({ ...options, columns: options.inodes, device: this.#device });
     const workerData: MountWorkerData = {
       role: mountWorkerRole,
       device: this.#device,
       inodes: options.inodes,
-      cache: options.cache,
+      memory: this.fetch.memory,
+      statistics: this.fetch.statistics.shared,
+      cache: this.fetch.cache,
       trace: options.trace,
       openFiles: options.kept?.openFiles,
       takeOver: options.kept?.predecessor?.session,
@@ -118,8 +123,8 @@ export class MountServer {
     } finally {
       this.#ended = true;
       this.#options.kept?.end();
+      await this.fetch.scheduler.close(); // first, for a closed device may be another file soon
       closeSync(this.#device); // from here on, users of a mount that is still there get ENOTCONN
-      await this.#options.blocks.close();
       if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
     }
   }
@@ -146,31 +151,16 @@ export class MountServer {
       case 'log':
         this.#options.log(message.line);
         break;
-      case 'fetch':
-        this.#answer(message.unique, message.ranges).catch((error) =>
-          this.#options.log(`a reply was lost: ${describeError(error)}`),
-        );
+      case 'read':
+        this.fetch.scheduler.read(message.unique, message.row, message.offset, message.size);
+        break;
+      case 'interrupt':
+        this.fetch.scheduler.interrupt(message.unique);
+        break;
+      case 'touched':
+        this.fetch.scheduler.touched(message.row, message.place);
     }
   }
-
-  async #answer(unique: bigint, ranges: readonly BlockRange[]): Promise<void> {
-    const answer = await this.#bytes(ranges).catch(errnoFor);
-    if (!this.#ended) sendReply(this.#device, unique, answer); // a closed device may be another file by now
-  }
-
-  #bytes(ranges: readonly BlockRange[]): Promise<Uint8Array[]> {
-    return Promise.all(
-      ranges.map(async ({ block, start, end }) =>
-        (await this.#options.blocks.read(block)).subarray(start, end),
-      ),
-    );
-  }
-}
-
-/** What the reader of a file gets to see: ETIMEDOUT when the store does not answer, EIO for damage. */
-function errnoFor(error: unknown): Errno {
-  const silent = error instanceof Failure && (error.kind === 'timeout' || error.kind === 'unavailable');
-  return silent ? constants.errno.ETIMEDOUT : constants.errno.EIO;
 }
 
 function openFuse(): number {

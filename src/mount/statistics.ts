@@ -11,11 +11,13 @@ export const counters = [
   'readlink',
   'readdir',
   'statfs',
+  'statx',
   'xattr',
   'lseek',
   'open',
   'release',
   'read',
+  'other',
   /** READ requests by what gave the bytes: blocks in memory, cached files, or blocks that had to come first. */
   'readsFromMemory',
   'readsFromCache',
@@ -43,6 +45,27 @@ export const counters = [
   'keptBytes',
 ] as const;
 export type Counter = (typeof counters)[number];
+
+const requestCounters: Readonly<Record<string, Counter>> = {
+  lookup: 'lookup',
+  getattr: 'getattr',
+  readlink: 'readlink',
+  readdir: 'readdir',
+  readdirplus: 'readdir',
+  statfs: 'statfs',
+  statx: 'statx',
+  getxattr: 'xattr',
+  listxattr: 'xattr',
+  lseek: 'lseek',
+  open: 'open',
+  release: 'release',
+  read: 'read',
+};
+
+/** Counts a request by its kind, as `fuse/request.ts` names it. */
+export function countRequest(counter: ThreadCounter, kind: string): void {
+  counter.add(requestCounters[kind] ?? 'other');
+}
 
 /** What is measured in time: a READ that is answered at once, one that had to wait, and making a stored block plain. */
 export const latencies = ['readAtOnce', 'readWaited', 'decode'] as const;

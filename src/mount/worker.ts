@@ -1,39 +1,57 @@
 /**
- * The thread that serves a mount: names, attributes and cached blocks; it hands the rest to the thread that started it.
- * Importing this module in a worker with the data of a mount starts it; anywhere else it does nothing.
+ * The threads of a mount. The one that serves it answers with names, attributes and what is here; it hands the rest to the
+ * thread that started it. Others make blocks plain. Importing this module in a worker with the data of either starts it;
+ * anywhere else it does nothing.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describeError } from '../base/errors.ts';
-import { BlockFiles } from '../cache/block-files.ts';
-import { blockKey, initBlockCodec } from '../flist/block-codec.ts';
+import { initBlockCodec } from '../flist/block-codec.ts';
+import { sendReply } from '../fuse/device.ts';
 import { OpenFiles } from '../fuse/open-files.ts';
 import { serve } from '../fuse/session.ts';
-import { type BlockRange, FlistFilesystem } from './filesystem.ts';
+import { BlockKeeper } from './fetch/block-keeper.ts';
+import { BlockMemory } from './fetch/block-memory.ts';
+import { type BlockThreadData, blockThreadRole, runBlockThread } from './fetch/block-thread.ts';
+import { FileReader } from './fetch/file-reader.ts';
+import { FlistFilesystem } from './filesystem.ts';
 import { InodeTable } from './inode-table.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
+import { countRequest, Statistics } from './statistics.ts';
 import { TraceRecorder } from './trace-notes.ts';
 
-if (!isMainThread && (workerData as MountWorkerData | null)?.role === mountWorkerRole)
-  void serveMount(workerData as MountWorkerData);
+if (!isMainThread) {
+  const data = workerData as MountWorkerData | BlockThreadData | null;
+  if (data?.role === mountWorkerRole) void serveMount(data);
+  else if (data?.role === blockThreadRole) void runBlockThread(data);
+}
 
 async function serveMount(data: MountWorkerData): Promise<void> {
   await initBlockCodec();
-  const files = new BlockFiles(data.cache, blockKey);
-  const blocks = {
-    readCached: (target: Uint8Array, { block, start }: BlockRange) => files.readInto(target, block, start),
-    fetch: (unique: bigint, ranges: readonly BlockRange[]) => tell({ type: 'fetch', unique, ranges }),
-  };
-  const trace = data.trace && new TraceRecorder(data.trace, data.inodes);
-  const table = new InodeTable(data.inodes);
-  const filesystem = new FlistFilesystem(table, blocks, { trace });
+  const { device, inodes, cache } = data;
+  const counter = new Statistics(data.statistics).counter(1);
+  const log = (line: string) => tell({ type: 'log', line });
+  const reader = new FileReader({
+    columns: inodes,
+    memory: new BlockMemory(data.memory, inodes),
+    keeper: cache && new BlockKeeper(cache, inodes, log),
+    counter,
+    reply: (unique, pieces) => sendReply(device, unique, pieces),
+    fetch: (unique, row, offset, size) => tell({ type: 'read', unique, row, offset, size }),
+    interrupt: (unique) => tell({ type: 'interrupt', unique }),
+    touched: (row, place) => tell({ type: 'touched', row, place }),
+  });
+  const trace = data.trace && new TraceRecorder(data.trace, inodes);
+  const table = new InodeTable(inodes);
+  const filesystem = new FlistFilesystem(table, reader, { trace });
   tell({ type: 'ready' });
-  serve(data.device, filesystem, {
+  serve(device, filesystem, {
     givenUp: data.givenUp,
     wanted: table.hasAcls ? ['posixAcl'] : [],
     onStart: (session) => tell({ type: 'started', session }),
+    onRequest: (_, { kind }) => countRequest(counter, kind),
     ...(data.openFiles !== undefined && { openFiles: new OpenFiles(data.openFiles) }),
     ...(data.takeOver && { takeOver: data.takeOver }),
-    onError: (error) => tell({ type: 'log', line: `a request failed: ${describeError(error)}` }),
+    onError: (error) => log(`a request failed: ${describeError(error)}`),
   });
 }
 

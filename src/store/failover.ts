@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { describeError, Failure, type FailureKind } from '../base/errors.ts';
 import { formatDuration } from '../base/units.ts';
 import type { DirectBlocks } from './direct-writer.ts';
+import type { LocalDirectory } from './local.ts';
 import { Quarantine } from './quarantine.ts';
 import { type RetryOptions, RetryStore, withRetries } from './retry.ts';
 import { covers, type Route } from './route.ts';
@@ -49,6 +50,14 @@ interface Miss {
   readonly isBad: boolean;
 }
 
+/** How one replica answered to one question for a block. */
+export interface ReplicaAnswer {
+  readonly address: string;
+  /** Stored bytes; undefined when it gave none, or bad ones. */
+  readonly bytes: number | undefined;
+  readonly milliseconds: number;
+}
+
 /** What turns stored bytes into what the caller wants. @throws Failure `corrupt` for bytes that are not the block. */
 export type Check<T> = (blob: Uint8Array) => T | Promise<T>;
 
@@ -60,6 +69,8 @@ export type Check<T> = (blob: Uint8Array) => T | Promise<T>;
 export class Failover implements Store {
   readonly address: string;
   readonly capabilities: Store['capabilities'];
+  /** Hears of each answer to `get`. */
+  onAnswer: ((answer: ReplicaAnswer) => void) | undefined;
   readonly #members: readonly Member[];
   readonly #options: Required<FailoverOptions>;
 
@@ -76,6 +87,18 @@ export class Failover implements Store {
     const every = (what: keyof Store['capabilities']) =>
       replicas.length > 0 && replicas.every(({ store }) => store.capabilities[what]);
     this.capabilities = { write: every('write'), list: every('list'), delete: every('delete') };
+  }
+
+  /** The addresses of the stores. */
+  get addresses(): readonly string[] {
+    return this.#members.map(({ store }) => store.address);
+  }
+
+  /** The plain directories among the stores: readers on this machine may open the files of blocks themselves. */
+  get directories(): readonly LocalDirectory[] {
+    return this.#members.flatMap(({ route: { start, end }, store: { direct } }) =>
+      direct === undefined ? [] : [{ start, end, root: direct.root }],
+    );
   }
 
   /** That of the only store; several have none together. */
@@ -175,15 +198,28 @@ export class Failover implements Store {
     const misses: Miss[] = [];
     for (const member of this.#inOrder(members)) {
       let blob: Uint8Array | undefined;
+      const { clock } = this.#options;
+      const started = clock.now();
+      let milliseconds: number | undefined;
+      const answered = (bytes: number | undefined) =>
+        this.onAnswer?.({
+          address: member.store.address,
+          bytes,
+          milliseconds: milliseconds ?? clock.now() - started,
+        });
       try {
         blob = await member.store.get(id, signal);
+        milliseconds = clock.now() - started;
+        const { length } = blob;
         const value = await check(blob);
+        answered(length);
         member.trust.gaveGood();
         await this.#heal(misses, id, blob, signal);
         return value;
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (!(error instanceof Failure)) throw error;
+        answered(undefined);
         misses.push(this.#judge(member, id, error, blob !== undefined));
       }
     }

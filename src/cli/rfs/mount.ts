@@ -24,6 +24,7 @@ interface MountOptions {
   readonly log?: string;
   readonly store?: readonly string[];
   readonly trace?: string;
+  readonly readOnce?: boolean;
   readonly forecast?: boolean;
   readonly json?: boolean;
   readonly debug?: boolean;
@@ -45,6 +46,7 @@ export default function define(command: Command): void {
     .option('--trace <file>', 'record which blocks are read when, behind what is in the file')
     .option('--forecast', 'say what reading the flist would fetch, and mount nothing')
     .option('--json', 'with --forecast: print it as JSON')
+    .option('--read-once', 'neither look into the cache nor keep anything there')
     .action(async (target: string, options: MountOptions) => {
       if (options.json && !options.forecast) throw jsonWithoutForecast();
       if (options.forecast) await printForecast(options);
@@ -98,7 +100,7 @@ function daemonOf(target: string, options: MountOptions) {
 }
 
 /** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
-function argumentsOf(target: string, { meta, cache, trace, debug }: MountOptions): string[] {
+function argumentsOf(target: string, { meta, cache, trace, readOnce, debug }: MountOptions): string[] {
   return [
     'mount',
     ...(debug ? ['--debug'] : []),
@@ -107,6 +109,7 @@ function argumentsOf(target: string, { meta, cache, trace, debug }: MountOptions
     '--cache',
     cache,
     ...(trace === undefined ? [] : ['--trace', trace]),
+    ...(readOnce ? ['--read-once'] : []),
     '--daemon',
     '--',
     target,
@@ -162,12 +165,13 @@ async function goOn(): Promise<void> {
 }
 
 async function mountKept({ target, options }: Inheritance, keep: () => KeptMount): Promise<MountedFlist> {
-  const { meta, cache, store, trace } = options;
+  const { meta, cache, store, trace, readOnce = false } = options;
   const opened = store && (await openRoutes(store.map(parseRoute), { note: console.error }));
   return mountFlist({
     manifest: meta,
     mountpoint: target,
     cache,
+    readOnce,
     kept: keep(),
     ...(trace !== undefined && { trace }),
     ...(opened && { store: opened }),

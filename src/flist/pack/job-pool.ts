@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../base/errors.ts';
+import { receivedFailure } from '../../base/sent-failure.ts';
 import type { JobResult, PackJob } from './job.ts';
 import { JobRunner, type JobRunnerOptions } from './job-runner.ts';
-import { receivedFailure, type WorkerAnswer } from './messages.ts';
+import type { WorkerAnswer } from './messages.ts';
 
 /** A job, and what becomes of its result. */
 export interface Task extends PackJob {

@@ -1,8 +1,9 @@
 /** The thread that reads files and encodes blocks for a pack; `JobPool` starts it. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { sentFailure } from '../../base/sent-failure.ts';
 import type { PackJob } from './job.ts';
 import { JobRunner, type JobRunnerOptions } from './job-runner.ts';
-import { sentFailure, type WorkerAnswer } from './messages.ts';
+import type { WorkerAnswer } from './messages.ts';
 
 const runner = await JobRunner.create(workerData as JobRunnerOptions);
 

@@ -13,6 +13,8 @@ export interface BlockSupply {
 export class DirectorySupply implements BlockSupply {
   readonly #readers: readonly { readonly directory: LocalDirectory; readonly reader: DirectReader }[];
   #last: Uint8Array | undefined;
+  /** Stored bytes of the block that was given last. */
+  storedSize = 0;
 
   constructor(directories: readonly LocalDirectory[]) {
     this.#readers = directories.map((directory) => ({ directory, reader: new DirectReader(directory.root) }));
@@ -25,7 +27,9 @@ export class DirectorySupply implements BlockSupply {
         hint: 'name the store that has it, as [xx-yy=]URL',
       });
     if (this.#last !== undefined) release(this.#last);
-    this.#last = decodePlain(found.reader.read(ref.id), ref, plainSize);
+    const blob = found.reader.read(ref.id);
+    this.storedSize = blob.length;
+    this.#last = decodePlain(blob, ref, plainSize);
     return this.#last;
   }
 }

@@ -1,19 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { forEachParallel } from '../../base/parallel.ts';
+import { receivedFailure } from '../../base/sent-failure.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { blockAt, isZeroBlock, pathAt, plainSizeAt } from '../manifest-columns.ts';
 import { DirectorySupply } from './block-supply.ts';
 import { failureAt } from './failures.ts';
 import { type Job, type JobResult, JobRunner } from './job.ts';
 import { RemoteBlocks } from './remote-blocks.ts';
-import {
-  type FromThread,
-  failureOfMessage,
-  type ToThread,
-  type UnpackThreadData,
-  unpackThreadRole,
-} from './thread.ts';
+import { type FromThread, type ToThread, type UnpackThreadData, unpackThreadRole } from './thread.ts';
 import type { UnpackSettings } from './unfinished-files.ts';
 
 /** Where blocks come from: directories that each thread reads by itself, or what the main thread brings. */
@@ -182,6 +177,6 @@ class CrewThread {
     const job = this.#jobs.get(message.id)!;
     this.#jobs.delete(message.id);
     if (message.type === 'done') job.resolve(message.result);
-    else job.reject(failureOfMessage(message.failure));
+    else job.reject(receivedFailure(message.failure));
   }
 }

@@ -3,7 +3,8 @@
  * nothing.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { Failure, type FailureKind } from '../../base/errors.ts';
+import { Failure } from '../../base/errors.ts';
+import { type SentFailure, sentFailure } from '../../base/sent-failure.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { type BlockRef, decodeBlock } from '../block-codec.ts';
 import { type BlockSupply, DirectorySupply } from './block-supply.ts';
@@ -22,14 +23,6 @@ export interface UnpackThreadData {
   readonly keep: boolean;
 }
 
-/** A failure on its way between threads, where classes are lost. */
-export interface FailureMessage {
-  readonly kind: FailureKind;
-  readonly message: string;
-  readonly hint: string | undefined;
-  readonly cause: unknown;
-}
-
 export type ToThread =
   | { readonly type: 'job'; readonly id: number; readonly job: Job }
   | { readonly type: 'block'; readonly place: number; readonly block: BroughtBlock }
@@ -37,7 +30,7 @@ export type ToThread =
 
 export type FromThread =
   | { readonly type: 'done'; readonly id: number; readonly result: JobResult }
-  | { readonly type: 'failed'; readonly id: number; readonly failure: FailureMessage }
+  | { readonly type: 'failed'; readonly id: number; readonly failure: SentFailure }
   | { readonly type: 'keep'; readonly ref: BlockRef; readonly plain: Uint8Array };
 
 /** Blocks that the main thread sends, each once, in any order. */
@@ -103,23 +96,11 @@ function work({ settings, directories, keep }: UnpackThreadData): void {
       arriving.giveBack();
       tell({ type: 'done', id, result });
     } catch (error) {
-      tell({ type: 'failed', id, failure: failureMessage(error) });
+      tell({ type: 'failed', id, failure: sentFailure(error) });
     }
   }
 }
 
 function tell(message: FromThread): void {
   parentPort!.postMessage(message);
-}
-
-function failureMessage(error: unknown): FailureMessage {
-  if (!(error instanceof Failure))
-    return { kind: 'failed', message: 'a thread broke down', hint: undefined, cause: error };
-  const { kind, message, hint, cause } = error;
-  return { kind, message, hint, cause };
-}
-
-/** The failure that a message tells of. */
-export function failureOfMessage({ kind, message, hint, cause }: FailureMessage): Failure {
-  return new Failure(kind, message, { cause, ...(hint !== undefined && { hint }) });
 }
