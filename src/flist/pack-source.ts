@@ -1,3 +1,5 @@
+import { access, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { loadLibc } from '../base/libc.ts';
 import type { Route } from '../store/route.ts';
 import { excludeMatching } from '../tree/exclude.ts';
@@ -6,7 +8,6 @@ import { lookAgain, type WalkOptions, walkDirectory } from '../tree/walk-directo
 import type { PullProgress } from './oci/image-tree.ts';
 import type { Platform } from './oci/platform.ts';
 import { PackProblems } from './pack/problems.ts';
-import { openStoredSource } from './stored-source.ts';
 
 /** Something that can be packed. */
 export interface PackSource {
@@ -39,9 +40,26 @@ export interface PackSourceOptions {
  */
 export async function openPackSource(target: string, options: PackSourceOptions = {}): Promise<PackSource> {
   const exclude = excludeMatching(options.exclude ?? []);
+  const fromDirectory = (path: string) =>
+    directorySource(path, { exclude, oneFileSystem: options.oneFileSystem });
+  if (await isPlainDirectory(target)) return fromDirectory(target);
+  const { openStoredSource } = await import('./stored-source.ts');
   const source = await openStoredSource(target, { ...options, exclude });
-  if (source.kind !== 'directory') return source;
-  return directorySource(source.path, { exclude, oneFileSystem: options.oneFileSystem });
+  return source.kind === 'directory' ? fromDirectory(source.path) : source;
+}
+
+/** Whether a target can be nothing but a directory, so that what reads all the other kinds need not be loaded. */
+async function isPlainDirectory(target: string): Promise<boolean> {
+  if (/^[a-z-]+:/.test(target)) return false;
+  const isDirectory = await stat(target).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  const hasMark = await access(join(target, 'oci-layout')).then(
+    () => true,
+    () => false,
+  );
+  return isDirectory && !hasMark;
 }
 
 /** A directory of this machine, with everything in it that a flist can hold. */
