@@ -6,10 +6,10 @@ import {
   type DirectoryEntry,
   type Entry,
   noEntry,
-  type OpenAnswer,
   type Statfs,
 } from '../fuse/reply.ts';
 import type { Filesystem, later } from '../fuse/session.ts';
+import type { FileOpener } from './file-opener.ts';
 import type { InodeTable } from './inode-table.ts';
 import type { TraceRecorder } from './trace-notes.ts';
 
@@ -30,14 +30,6 @@ export interface FileAccess {
   read(row: number, offset: number, size: number, unique: bigint): Errno | typeof later;
   /** Nobody waits for the answer to a READ any more. */
   interrupt(unique: bigint): void;
-}
-
-/** How files are opened. */
-export interface FileOpener {
-  /** A file that nobody has open. */
-  open(node: number): OpenAnswer;
-  /** Nobody has the file open any more. */
-  release(node: number, answer: OpenAnswer): void;
 }
 
 export interface FlistFilesystemOptions {
