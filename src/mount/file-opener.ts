@@ -40,7 +40,7 @@ export class PassthroughOpener implements FileOpener {
   readonly #options: PassthroughOptions;
   /** What keeps files in the cache, by node. */
   readonly #holds = new Map<number, OpenedWhole>();
-  #state: 'agreed' | 'refused' | 'never' = 'never';
+  #state: 'not agreed' | 'agreed' | 'refused' = 'not agreed';
 
   constructor(options: PassthroughOptions) {
     this.#options = options;
@@ -57,7 +57,7 @@ export class PassthroughOpener implements FileOpener {
 
   open(node: number): OpenAnswer | Errno {
     // Nothing was ever given, so the kernel does better without questions.
-    if (this.#state === 'never') return constants.errno.ENOSYS;
+    if (this.#state === 'not agreed') return constants.errno.ENOSYS;
     if (this.#state === 'refused' || !this.#options.files.isLarge(node)) return { mode: 'cached' };
     const whole = this.#options.files.open(node);
     if (whole === undefined) {

@@ -1,13 +1,7 @@
 import { constants } from 'node:os';
 import { blockSize } from '../flist/block-codec.ts';
 import type { Errno } from '../fuse/protocol.ts';
-import {
-  type Attributes,
-  type DirectoryEntry,
-  type Entry,
-  noEntry,
-  type Statfs,
-} from '../fuse/reply.ts';
+import { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
 import type { Filesystem, later } from '../fuse/session.ts';
 import type { FileOpener } from './file-opener.ts';
 import type { InodeTable } from './inode-table.ts';

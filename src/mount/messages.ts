@@ -2,6 +2,7 @@ import type { SharedCache } from '../cache/shared-cache.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import type { SharedBlockMemory } from './fetch/block-memory.ts';
+import type { IoMode } from './io-mode.ts';
 import type { SharedStatistics } from './statistics.ts';
 import type { TraceNotes } from './trace-notes.ts';
 
@@ -18,6 +19,7 @@ export interface MountWorkerData {
   readonly statistics: SharedStatistics;
   /** Undefined when nothing is kept. */
   readonly cache: SharedCache | undefined;
+  readonly io: IoMode;
   /** Where first touches of blocks are noted, when they are. */
   readonly trace: TraceNotes | undefined;
   /** The file of the table of open files, when that shall outlive this process. */
@@ -46,4 +48,6 @@ export type MountMessage =
   | { readonly type: 'interrupt'; readonly unique: bigint }
   /** A block that was fetched ahead is read; see `Scheduler.touched`. */
   | { readonly type: 'touched'; readonly row: number; readonly place: number }
+  /** The file in a row shall be whole when it is opened again; see `FilePreparer`. */
+  | { readonly type: 'prepare'; readonly row: number }
   | { readonly type: 'log'; readonly line: string };

@@ -1,7 +1,12 @@
+import { describeError } from '../base/errors.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { type Manifest, readManifest } from '../flist/manifest.ts';
+import type { ManifestColumns } from '../flist/manifest-columns.ts';
+import { checkBacking } from '../fuse/backing.ts';
+import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import { openRoutes } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
+import { chooseIoMode, type IoChoice, type IoMode } from './io-mode.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { MountServer } from './mount-server.ts';
 import type { StatisticsSnapshot } from './statistics.ts';
@@ -25,6 +30,8 @@ export interface MountFlistOptions {
   readonly deadline?: number;
   /** A file that gets a line for each first reading of blocks, behind what is in it; see `rfs flist trace`. */
   readonly trace?: string;
+  /** How files are opened; by their sizes by default. */
+  readonly io?: IoChoice;
   /** What lets another process go on with the mount when this one dies. */
   readonly kept?: KeptMount;
   /** Where lines about damage and a store that does not answer go; standard error by default. */
@@ -34,6 +41,8 @@ export interface MountFlistOptions {
 export interface MountedFlist {
   /** The real path of the directory. */
   readonly mountpoint: string;
+  /** What was agreed with the kernel. */
+  readonly session: NegotiatedSession;
   /** Settles when the mount has ended, whoever ended it; rejects when its server broke down. */
   readonly done: Promise<void>;
   /** Takes the mount off its directory. When it is in use, it goes on for its users and `done` waits for them. */
@@ -72,7 +81,9 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   const notes =
     options.trace === undefined ? undefined : makeTraceNotes(columns, options.kept?.mounted ?? Date.now());
   const trace = notes && (await TraceFile.open(options.trace!, { notes, columns, log }));
+  const io = ioModeFor(columns, options, log);
   const server = new MountServer({
+    io,
     inodes: columns,
     store,
     cache: options.readOnce ? undefined : options.cache,
@@ -84,10 +95,13 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   });
   const done = server.done.finally(() => trace?.close());
   done.catch(() => {}); // a mount that fails says so itself
-  const mountpoint = await server.mount(options.mountpoint);
+  const { mountpoint, session } = await server.mount(options.mountpoint);
+  if (io === 'passthrough' && options.io === io && !session.features.includes('passthrough'))
+    log(`files are not passed through: the kernel speaks FUSE 7.${session.minor} without it`);
   const { scheduler, statistics } = server.fetch;
   return {
     mountpoint,
+    session,
     done,
     unmount: () => server.unmount(),
     prefetch: (list, bytesPerSecond) => scheduler.prefetch(list, bytesPerSecond),
@@ -99,4 +113,22 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
       },
     }),
   };
+}
+
+/** How files are opened. A mount without root or koffi does without passthrough, and says so when it was asked for. */
+function ioModeFor(
+  columns: ManifestColumns,
+  { io = 'auto', trace, readOnce }: MountFlistOptions,
+  log: (line: string) => void,
+): IoMode {
+  // What is passed through can be neither traced nor kept out of the cache.
+  const chosen = io === 'auto' ? (trace || readOnce ? 'no-open' : chooseIoMode(columns)) : io;
+  if (chosen !== 'passthrough') return chosen;
+  try {
+    checkBacking();
+    return chosen;
+  } catch (error) {
+    if (io === chosen) log(`files are not passed through: ${describeError(error)}`);
+    return 'no-open';
+  }
 }

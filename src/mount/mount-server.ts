@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { describeError, Failure } from '../base/errors.ts';
+import { FileCache } from '../cache/file-cache.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import { openDevice } from '../fuse/device.ts';
 import { mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
@@ -9,9 +10,11 @@ import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import type { Store } from '../store/store.ts';
 import { type Fetch, startFetch } from './fetch/fetch.ts';
 import { asFailure } from './fuse-failure.ts';
+import type { IoMode } from './io-mode.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
 import type { TraceNotes } from './trace-notes.ts';
+import { FilePreparer } from './whole-files.ts';
 
 export interface MountServerOptions {
   readonly inodes: ManifestColumns;
@@ -21,6 +24,7 @@ export interface MountServerOptions {
   readonly worker: URL;
   /** Milliseconds that the store has to answer. */
   readonly deadline: number;
+  readonly io: IoMode;
   /** Where the worker notes first touches of blocks, when it shall. */
   readonly trace?: TraceNotes | undefined;
   /** What outlives this server, when something does. */
@@ -40,6 +44,7 @@ export class MountServer {
   /** Brings the blocks. */
   readonly fetch: Fetch;
   readonly #device: number;
+  readonly #preparer: FilePreparer | undefined;
   readonly #givenUp = new Int32Array(new SharedArrayBuffer(4));
   readonly #ready = Promise.withResolvers<void>();
   readonly #started = Promise.withResolvers<NegotiatedSession>();
@@ -53,13 +58,16 @@ export class MountServer {
     this.#options = options;
     this.#device = options.kept?.device ?? openFuse();
     this.fetch = startFetch({ ...options, columns: options.inodes, device: this.#device });
+    const { cache } = this.fetch;
+    this.#preparer = cache && new FilePreparer(options.inodes, new FileCache(cache, { warn: options.log }));
     const workerData: MountWorkerData = {
       role: mountWorkerRole,
       device: this.#device,
       inodes: options.inodes,
       memory: this.fetch.memory,
       statistics: this.fetch.statistics.shared,
-      cache: this.fetch.cache,
+      cache,
+      io: options.io,
       trace: options.trace,
       openFiles: options.kept?.openFiles,
       takeOver: options.kept?.predecessor?.session,
@@ -74,9 +82,11 @@ export class MountServer {
 
   /**
    * Mounts on an existing directory, or goes on with the mount of a server that died, and waits until the mount answers. Returns the
-   * real path of the directory.
+   * real path of the directory, and what was agreed with the kernel.
    */
-  async mount(directory: string): Promise<string> {
+  async mount(
+    directory: string,
+  ): Promise<{ readonly mountpoint: string; readonly session: NegotiatedSession }> {
     const { kept } = this.#options;
     try {
       [this.#source] = await Promise.all([kept?.startKeeper() ?? this.#source, this.#ready.promise]);
@@ -84,7 +94,7 @@ export class MountServer {
       const session = await this.#started.promise;
       kept?.save({ mountpoint: this.#mountpoint, source: this.#source, session });
       await raiseReadahead(this.#mountpoint);
-      return this.#mountpoint;
+      return { mountpoint: this.#mountpoint, session };
     } catch (error) {
       Atomics.store(this.#givenUp, 0, 1);
       Atomics.notify(this.#givenUp, 0);
@@ -123,6 +133,7 @@ export class MountServer {
     } finally {
       this.#ended = true;
       this.#options.kept?.end();
+      this.#preparer?.close();
       await this.fetch.scheduler.close(); // first, for a closed device may be another file soon
       closeSync(this.#device); // from here on, users of a mount that is still there get ENOTCONN
       if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
@@ -159,6 +170,9 @@ export class MountServer {
         break;
       case 'touched':
         this.fetch.scheduler.touched(message.row, message.place);
+        break;
+      case 'prepare':
+        this.#preparer?.prepare(message.row);
     }
   }
 }

@@ -10,3 +10,28 @@ export function plainFileAt(columns: ManifestColumns, row: number): PlainFile {
     block: (index) => ({ ...blockAt(columns, start + index), size: plainSizeAt(columns, row, index) }),
   };
 }
+
+/** Files whose objects are kept, for the names in the cache that are computed with them. */
+const mostFiles = 64;
+
+/** Files of a manifest by their rows, the same object for the same file, as the cache wants it. */
+export class PlainFiles {
+  readonly #columns: ManifestColumns;
+  readonly #files = new Map<number, PlainFile>();
+
+  constructor(columns: ManifestColumns) {
+    this.#columns = columns;
+  }
+
+  at(row: number): PlainFile {
+    let file = this.#files.get(row);
+    if (file === undefined) {
+      file = plainFileAt(this.#columns, row);
+      if (file.count === 1) return file; // whose name is that of its block
+      const [oldest] = this.#files.keys();
+      if (this.#files.size >= mostFiles) this.#files.delete(oldest!);
+      this.#files.set(row, file);
+    }
+    return file;
+  }
+}

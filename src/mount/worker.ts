@@ -5,19 +5,24 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describeError } from '../base/errors.ts';
+import { FileCache } from '../cache/file-cache.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { sendReply } from '../fuse/device.ts';
+import type { OptionalFeature } from '../fuse/negotiate.ts';
 import { OpenFiles } from '../fuse/open-files.ts';
 import { serve } from '../fuse/session.ts';
 import { BlockKeeper } from './fetch/block-keeper.ts';
 import { BlockMemory } from './fetch/block-memory.ts';
 import { type BlockThreadData, blockThreadRole, runBlockThread } from './fetch/block-thread.ts';
 import { FileReader } from './fetch/file-reader.ts';
+import { cachedOpener, type FileOpener, PassthroughOpener } from './file-opener.ts';
 import { FlistFilesystem } from './filesystem.ts';
 import { InodeTable } from './inode-table.ts';
+import type { IoMode } from './io-mode.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
 import { countRequest, Statistics } from './statistics.ts';
 import { TraceRecorder } from './trace-notes.ts';
+import { CachedFiles } from './whole-files.ts';
 
 if (!isMainThread) {
   const data = workerData as MountWorkerData | BlockThreadData | null;
@@ -42,17 +47,38 @@ async function serveMount(data: MountWorkerData): Promise<void> {
   });
   const trace = data.trace && new TraceRecorder(data.trace, inodes);
   const table = new InodeTable(inodes);
-  const filesystem = new FlistFilesystem(table, reader, { trace });
+  const openFiles = new OpenFiles(data.openFiles);
+  const opener = openerOf(data, log);
+  const filesystem = new FlistFilesystem(table, reader, { trace, opener });
   tell({ type: 'ready' });
   serve(device, filesystem, {
     givenUp: data.givenUp,
-    wanted: table.hasAcls ? ['posixAcl'] : [],
-    onStart: (session) => tell({ type: 'started', session }),
+    wanted: wantedFeatures(data.io, table),
+    openFiles,
+    onStart(session) {
+      if (opener instanceof PassthroughOpener) opener.start(session, openFiles);
+      tell({ type: 'started', session });
+    },
     onRequest: (_, { kind }) => countRequest(counter, kind),
-    ...(data.openFiles !== undefined && { openFiles: new OpenFiles(data.openFiles) }),
     ...(data.takeOver && { takeOver: data.takeOver }),
     onError: (error) => log(`a request failed: ${describeError(error)}`),
   });
+}
+
+function openerOf(data: MountWorkerData, log: (line: string) => void): FileOpener | undefined {
+  const { io, cache, inodes, device } = data;
+  if (io === 'no-open') return undefined;
+  if (io === 'cached' || cache === undefined) return cachedOpener;
+  const prepare = (row: number) => tell({ type: 'prepare', row });
+  const files = new CachedFiles(inodes, new FileCache(cache, { warn: log }), prepare);
+  return new PassthroughOpener({ device, files, log });
+}
+
+function wantedFeatures(io: IoMode, table: InodeTable): OptionalFeature[] {
+  return [
+    ...(io === 'passthrough' ? (['passthrough'] as const) : []),
+    ...(table.hasAcls ? (['posixAcl'] as const) : []),
+  ];
 }
 
 function tell(message: MountMessage): void {

@@ -1,0 +1,128 @@
+/** Files that the kernel reads from the cache by itself: root, koffi and Linux 6.9 are needed. */
+import { randomBytes } from 'node:crypto';
+import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { makePlaces, mountForTest, type Places, packSource, requireFuse, sh } from './test-flist.ts';
+
+beforeAll(requireFuse);
+
+/** Of one block, of several, and of so many that they are not hashed while somebody waits for the file. */
+const sizes = { small: 1000, block: 200_000, blocks: 3_000_000, many: 9_000_000 };
+
+async function packed(): Promise<Places> {
+  const places = await makePlaces();
+  for (const [name, size] of Object.entries(sizes))
+    await writeFile(join(places.source, name), randomBytes(size));
+  await packSource(places);
+  return places;
+}
+
+/** A mount whose cache has everything already. */
+async function mountFull(places: Places, options: Parameters<typeof mountForTest>[1] = {}) {
+  const first = await mountForTest(places, { io: 'no-open' });
+  await sh('cat $1/* >/dev/null', places.mountpoint);
+  await first.unmount();
+  await first.done;
+  return mountForTest(places, options);
+}
+
+const wholeFiles = async ({ cache }: Places) =>
+  (await readdir(join(cache, 'files'), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+test('large files are read without one READ, and the store is not asked', async () => {
+  const places = await packed();
+  const mounted = await mountFull(places, { io: 'passthrough' });
+  await rm(places.store, { recursive: true });
+  const same = (name: string) => sh(`cmp $1/${name} $2/${name}`, places.mountpoint, places.source);
+  await same('many'); // hashed in the background, for the next time
+  await expect
+    .poll(async () => {
+      const before = mounted.statistics().counters.read;
+      await sh('dd if=$1/many iflag=direct bs=1M count=1 status=none >/dev/null', places.mountpoint);
+      return mounted.statistics().counters.read - before;
+    })
+    .toBe(0);
+  const { read } = mounted.statistics().counters;
+  for (const name of ['block', 'blocks', 'many']) {
+    await same(name);
+    await sh(
+      `dd if=$1/${name} iflag=direct bs=64k status=none | cmp - $2/${name}`,
+      places.mountpoint,
+      places.source,
+    );
+  }
+  expect(mounted.statistics().counters.read).toBe(read);
+  await same('small'); // not worth it: its pages are the kernel's own
+  expect(mounted.statistics().counters.read).toBe(read + 1);
+  expect(mounted.lines).toEqual([]);
+});
+
+test('a file that was read for the first time is passed through the next', async () => {
+  const places = await packed();
+  const mounted = await mountForTest(places, { io: 'passthrough' });
+  await sh('cmp $1/blocks $2/blocks', places.mountpoint, places.source);
+  const { read } = mounted.statistics().counters;
+  expect(read).toBeGreaterThan(0);
+  await expect
+    .poll(async () => {
+      const before = mounted.statistics().counters.read;
+      await sh('dd if=$1/blocks iflag=direct bs=1M count=1 status=none >/dev/null', places.mountpoint);
+      return mounted.statistics().counters.read - before;
+    })
+    .toBe(0);
+});
+
+test('a cached file that was damaged is not passed through, and is right', async () => {
+  const places = await packed();
+  const mounted = await mountFull(places, { io: 'passthrough' });
+  for (const path of await wholeFiles(places)) {
+    const file = await open(path, 'r+');
+    await file.write(Buffer.from('damage'), 0, 6, 1_000_000);
+    await file.close();
+  }
+  await sh('for f in block blocks many; do cmp $1/$f $2/$f; done', places.mountpoint, places.source);
+  expect(mounted.statistics().counters.read).toBeGreaterThan(0);
+});
+
+test('a cached file that is removed while it is passed through is read to its end', async () => {
+  const places = await packed();
+  await mountFull(places, { io: 'passthrough' });
+  const script =
+    'exec 3<$1/blocks; head -c 100000 <&3 >/dev/null; rm -r $2; tail -c +1 <&3 | tail -c 1000 | cmp - $3';
+  const end = (await readFile(join(places.source, 'blocks'))).subarray(-1000);
+  await writeFile(join(places.source, '..', 'end'), end);
+  await sh(script, places.mountpoint, places.cache, join(places.source, '..', 'end'));
+});
+
+test('openings are counted: none without questions, one in each other way', async () => {
+  const places = await packed();
+  const opened = async (io: 'no-open' | 'passthrough' | 'cached') => {
+    const mounted = await mountFull(places, { io });
+    await sh('for i in 1 2 3 4 5; do cat $1/block >/dev/null; done', places.mountpoint);
+    const { open, read } = mounted.statistics().counters;
+    await mounted.unmount();
+    await mounted.done;
+    return { open, read };
+  };
+  expect(await opened('no-open')).toMatchObject({ open: 1 });
+  const cached = await opened('cached');
+  expect(cached.open).toBe(5);
+  expect(cached.read).toBeLessThanOrEqual(2); // pages outlive the closing of a file
+  expect(await opened('passthrough')).toEqual({ open: 5, read: 0 });
+});
+
+test('the sizes of the files choose: these are worth it', async () => {
+  const places = await packed();
+  const mounted = await mountFull(places);
+  expect(mounted.session.features).toContain('passthrough');
+  await sh('cmp $1/block $2/block', places.mountpoint, places.source);
+  expect(mounted.statistics().counters).toMatchObject({ open: 1, read: 0 });
+  const small = await makePlaces();
+  await sh('cd $1; for i in $(seq 100); do echo $i >$i; done', small.source);
+  await packSource(small);
+  const other = await mountForTest(small);
+  expect(other.session.features).not.toContain('passthrough');
+});
