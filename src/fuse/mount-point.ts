@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { realpath, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { command, type Ended } from './command.ts';
@@ -24,8 +25,14 @@ const readaheadKib = 1024;
 export interface BegunMount {
   /** The open `/dev/fuse`. */
   readonly device: number;
-  /** Mounts, where that is not done yet. Returns the real path of the directory, for `unmount`. */
-  complete(): Promise<string>;
+  /**
+   * Mounts, where that is not done yet.
+   * @param source what `/proc/mounts` shall show in place of what was said before
+   * @returns the real path of the directory, for `unmount`, and the source that is shown
+   */
+  complete(source?: string): Promise<{ readonly mountpoint: string; readonly source: string }>;
+  /** Closes the device, and takes off what is mounted. */
+  abandon(): Promise<void>;
 }
 
 /** How this user mounts: root (also that of a user namespace) by mount(8), others by fusermount3(1). */
@@ -41,11 +48,25 @@ export function mountWay(): 'mount' | 'fusermount' {
 export async function beginMount(options: MountOptions): Promise<BegunMount> {
   if (mountWay() === 'mount') {
     const device = openDevice();
-    return { device, complete: () => mountDevice(device, options) };
+    return {
+      device,
+      complete: async (source = options.source) => ({
+        mountpoint: await mountDevice(device, { ...options, source }),
+        source,
+      }),
+      abandon: async () => closeSync(device),
+    };
   }
   const mountpoint = await freeMountpoint(options.mountpoint);
   const device = await mountByFusermount(mountpoint, options);
-  return { device, complete: async () => mountpoint };
+  return {
+    device,
+    complete: async () => ({ mountpoint, source: options.source }),
+    async abandon() {
+      closeSync(device);
+      await unmount(mountpoint);
+    },
+  };
 }
 
 /**

@@ -28,7 +28,7 @@ async function mountAndRead(): Promise<Outcome> {
     stdio: ['ignore', 'ignore', 'inherit', mount.device],
   });
   const ended = once(server, 'exit');
-  const mountpoint = await mount.complete().catch((error) => {
+  const { mountpoint } = await mount.complete().catch((error) => {
     server.kill(); // it waits for its mount
     throw error;
   });

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, Failure } from '../base/errors.ts';
 import { type Manifest, readManifest } from '../flist/manifest.ts';
-import { openDevice } from '../fuse/device.ts';
+import type { BegunMount } from '../fuse/mount-point.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
-import { asFailure } from './fuse-failure.ts';
+import { beginFlistMount } from './begin-mount.ts';
 import { inherited, Keeper, takesOver } from './keeper.ts';
 import { createStateFile, type MountState, readState, writeState } from './mount-state.ts';
 
@@ -27,6 +27,8 @@ export interface Plan<Handover> {
  */
 export class KeptMount<Handover = unknown> {
   readonly device: number;
+  /** The mount that is to be completed; undefined when a predecessor did that. */
+  readonly begun: BegunMount | undefined;
   /** The file of the table of open files (`OpenFiles`). */
   readonly openFiles: number;
   /** When the flist was mounted, by the first server, in milliseconds since 1970. */
@@ -42,8 +44,10 @@ export class KeptMount<Handover = unknown> {
   private constructor(
     files: Readonly<Record<keyof typeof inherited, number>>,
     plan: Plan<Handover>,
-    predecessor: MountState<NegotiatedSession, Handover> | undefined,
+    mount: { readonly begun: BegunMount } | { readonly predecessor: MountState<NegotiatedSession, Handover> },
   ) {
+    const predecessor = 'predecessor' in mount ? mount.predecessor : undefined;
+    this.begun = 'begun' in mount ? mount.begun : undefined;
     this.device = files.device;
     this.openFiles = files.openFiles;
     this.#state = files.state;
@@ -53,18 +57,23 @@ export class KeptMount<Handover = unknown> {
     this.#plan = plan;
   }
 
-  /** @throws Failure when there is no FUSE, or the flist cannot be opened */
-  static create<Handover>({
+  /** @throws Failure when there is no FUSE, the flist cannot be opened, or the directory cannot be used */
+  static async create<Handover>({
     manifest,
+    mountpoint,
     ...plan
-  }: Plan<Handover> & { readonly manifest: string }): KeptMount<Handover> {
+  }: Plan<Handover> & { readonly manifest: string; readonly mountpoint: string }): Promise<
+    KeptMount<Handover>
+  > {
+    const descriptor = openManifest(manifest);
+    const begun = await beginFlistMount(mountpoint);
     const files = {
-      manifest: openManifest(manifest),
-      device: openKeptDevice(),
+      manifest: descriptor,
+      device: begun.device,
       state: createStateFile(),
       openFiles: createStateFile(),
     };
-    return new KeptMount(files, plan, undefined);
+    return new KeptMount(files, plan, { begun });
   }
 
   /**
@@ -80,7 +89,7 @@ export class KeptMount<Handover = unknown> {
     const takeOvers = [...state.takeOvers, Date.now()].slice(-manyTakeOvers);
     const predecessor = { ...state, takeOvers };
     writeState(inherited.state, predecessor);
-    return new KeptMount(inherited, { ...plan(state.handover), handover: state.handover }, predecessor);
+    return new KeptMount(inherited, { ...plan(state.handover), handover: state.handover }, { predecessor });
   }
 
   /** Whether servers of this mount die again and again. */
@@ -145,14 +154,6 @@ export class KeptMount<Handover = unknown> {
 export function leaveAtOnce(): never {
   process.kill(process.pid, 'SIGKILL');
   throw new Error('a killed process goes on');
-}
-
-function openKeptDevice(): number {
-  try {
-    return openDevice();
-  } catch (error) {
-    throw asFailure(error);
-  }
 }
 
 function openManifest(path: string): number {

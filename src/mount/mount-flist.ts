@@ -6,6 +6,7 @@ import { checkBacking } from '../fuse/backing.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import { openRoutes } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
+import { beginFlistMount } from './begin-mount.ts';
 import { chooseIoMode, type IoChoice, type IoMode } from './io-mode.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { MountServer } from './mount-server.ts';
@@ -63,26 +64,22 @@ export interface MountedFlist {
 }
 
 /**
- * Mounts a flist read-only on a directory, as root. Blocks are fetched when they are read and kept in the cache. This
+ * Mounts a flist read-only on a directory, as root or by fusermount3. Blocks are fetched when they are read and kept in the cache. This
  * process serves the mount, so it must not wait for the mounted files itself: no synchronous calls on them, and no
  * starting of a program that lies there, for spawn(2) waits until the program is loaded. Other processes may do both.
  * @returns when the mount answers.
  * @throws Failure for a manifest that cannot be read, a store that cannot be opened, no FUSE, a directory in use.
  */
 export async function mountFlist(options: MountFlistOptions): Promise<MountedFlist> {
-  await initBlockCodec();
-  const manifest =
-    typeof options.manifest === 'string'
-      ? await (options.kept?.readManifest(options.manifest) ?? readManifest(options.manifest))
-      : options.manifest;
+  const { kept } = options;
   const log = options.log ?? ((line: string) => console.error(line));
-  const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
-  const { columns } = manifest;
-  const notes =
-    options.trace === undefined ? undefined : makeTraceNotes(columns, options.kept?.mounted ?? Date.now());
-  const trace = notes && (await TraceFile.open(options.trace!, { notes, columns, log }));
+  const { columns, store, notes, trace } = await openParts(options, log).catch(async (error) => {
+    await kept?.begun?.abandon();
+    throw error;
+  });
   const io = ioModeFor(columns, options, log);
   const server = new MountServer({
+    begun: kept ? kept.begun : await beginFlistMount(options.mountpoint),
     io,
     inodes: columns,
     store,
@@ -90,12 +87,12 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
     deadline: options.deadline ?? 30_000,
     worker: options.worker ?? new URL('./worker.ts', import.meta.url),
     trace: notes,
-    kept: options.kept,
+    kept,
     log,
   });
   const done = server.done.finally(() => trace?.close());
   done.catch(() => {}); // a mount that fails says so itself
-  const { mountpoint, session } = await server.mount(options.mountpoint);
+  const { mountpoint, session } = await server.mount();
   if (io === 'passthrough' && options.io === io && !session.features.includes('passthrough'))
     log(`files are not passed through: the kernel speaks FUSE 7.${session.minor} without it`);
   const { scheduler, statistics } = server.fetch;
@@ -106,13 +103,28 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
     unmount: () => server.unmount(),
     prefetch: (list, bytesPerSecond) => scheduler.prefetch(list, bytesPerSecond),
     statistics: () => statistics.snapshot(),
-    ...(options.kept && {
+    ...(kept && {
       leave: async () => {
         await trace?.close();
         return leaveAtOnce();
       },
     }),
   };
+}
+
+/** What a mount is made of. */
+async function openParts(options: MountFlistOptions, log: (line: string) => void) {
+  await initBlockCodec();
+  const manifest =
+    typeof options.manifest === 'string'
+      ? await (options.kept?.readManifest(options.manifest) ?? readManifest(options.manifest))
+      : options.manifest;
+  const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
+  const { columns } = manifest;
+  const notes =
+    options.trace === undefined ? undefined : makeTraceNotes(columns, options.kept?.mounted ?? Date.now());
+  const trace = notes && (await TraceFile.open(options.trace!, { notes, columns, log }));
+  return { columns, store, notes, trace };
 }
 
 /** How files are opened. A mount without root or koffi does without passthrough, and says so when it was asked for. */

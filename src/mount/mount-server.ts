@@ -3,8 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { describeError, Failure } from '../base/errors.ts';
 import { FileCache } from '../cache/file-cache.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
-import { openDevice } from '../fuse/device.ts';
-import { mountDevice, raiseReadahead, unmount } from '../fuse/mount-point.ts';
+import { type BegunMount, raiseReadahead, unmount } from '../fuse/mount-point.ts';
 import { findMount } from '../fuse/mount-table.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import type { Store } from '../store/store.ts';
@@ -17,6 +16,8 @@ import type { TraceNotes } from './trace-notes.ts';
 import { FilePreparer } from './whole-files.ts';
 
 export interface MountServerOptions {
+  /** The mount to complete; undefined when `kept` has a predecessor, who did that. */
+  readonly begun: BegunMount | undefined;
   readonly inodes: ManifestColumns;
   readonly store: Store;
   /** The directory of the cache; undefined when nothing is kept. */
@@ -31,10 +32,6 @@ export interface MountServerOptions {
   readonly kept?: KeptMount | undefined;
   readonly log: (line: string) => void;
 }
-
-/** As rfs mounts, so that Zero-OS recognises it: type `fuse.g8ufs`, and the source is the pid of the server. */
-const subtype = 'g8ufs';
-const mountOptions = ['ro', 'nodev', 'allow_other', 'default_permissions'];
 
 /** One connection to the kernel: the device, the worker that serves it, and what brings the blocks. */
 export class MountServer {
@@ -53,10 +50,9 @@ export class MountServer {
   #mountpoint: string | undefined;
   #ended = false;
 
-  /** @throws Failure when there is no FUSE */
   constructor(options: MountServerOptions) {
     this.#options = options;
-    this.#device = options.kept?.device ?? openFuse();
+    this.#device = (options.begun ?? options.kept!).device;
     this.fetch = startFetch({ ...options, columns: options.inodes, device: this.#device });
     const { cache } = this.fetch;
     this.#preparer = cache && new FilePreparer(options.inodes, new FileCache(cache, { warn: options.log }));
@@ -81,16 +77,16 @@ export class MountServer {
   }
 
   /**
-   * Mounts on an existing directory, or goes on with the mount of a server that died, and waits until the mount answers. Returns the
-   * real path of the directory, and what was agreed with the kernel.
+   * Completes the mount, or goes on with that of a server that died, and waits until it answers. Returns the real path of the
+   * directory, and what was agreed with the kernel.
    */
-  async mount(
-    directory: string,
-  ): Promise<{ readonly mountpoint: string; readonly session: NegotiatedSession }> {
-    const { kept } = this.#options;
+  async mount(): Promise<{ readonly mountpoint: string; readonly session: NegotiatedSession }> {
+    const { kept, begun } = this.#options;
     try {
       [this.#source] = await Promise.all([kept?.startKeeper() ?? this.#source, this.#ready.promise]);
-      this.#mountpoint = kept?.predecessor?.mountpoint ?? (await this.#putOn(directory));
+      const mount = kept?.predecessor ?? (await begun!.complete(this.#source));
+      this.#mountpoint = mount.mountpoint;
+      this.#source = mount.source;
       const session = await this.#started.promise;
       kept?.save({ mountpoint: this.#mountpoint, source: this.#source, session });
       await raiseReadahead(this.#mountpoint);
@@ -107,11 +103,6 @@ export class MountServer {
   async unmount(): Promise<void> {
     if (this.#ended || this.#mountpoint === undefined) return;
     await this.#takeOff(this.#mountpoint);
-  }
-
-  #putOn(directory: string): Promise<string> {
-    const source = this.#source;
-    return mountDevice(this.#device, { mountpoint: directory, source, subtype, options: mountOptions });
   }
 
   async #serveUntilEnd(worker: Worker): Promise<void> {
@@ -174,13 +165,5 @@ export class MountServer {
       case 'prepare':
         this.#preparer?.prepare(message.row);
     }
-  }
-}
-
-function openFuse(): number {
-  try {
-    return openDevice();
-  } catch (error) {
-    throw asFailure(error);
   }
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { describeError, Failure } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import { initBlockCodec } from '../../flist/block-codec.ts';
@@ -8,6 +8,7 @@ import { unmount } from '../../fuse/mount-point.ts';
 import { findMount } from '../../fuse/mount-table.ts';
 import { handedOver, isDaemon, startAsDaemon, startDaemon } from '../../mount/daemon.ts';
 import { forecast, lookIntoCache, type Need } from '../../mount/forecast.ts';
+import { type IoChoice, ioChoices } from '../../mount/io-mode.ts';
 import { takesOver } from '../../mount/keeper.ts';
 import { KeptMount, leaveAtOnce } from '../../mount/kept-mount.ts';
 import { type MountedFlist, mountFlist } from '../../mount/mount-flist.ts';
@@ -24,6 +25,7 @@ interface MountOptions {
   readonly log?: string;
   readonly store?: readonly string[];
   readonly trace?: string;
+  readonly io?: IoChoice;
   readonly readOnce?: boolean;
   readonly forecast?: boolean;
   readonly json?: boolean;
@@ -42,6 +44,9 @@ export default function define(command: Command): void {
       '-s, --store <[xx-yy=]url>',
       'read from here in place of the stores that the flist names (repeatable)',
       stores,
+    )
+    .addOption(
+      new Option('--io <way>', 'how files are opened; by their sizes when it is left out').choices(ioChoices),
     )
     .option('--trace <file>', 'record which blocks are read when, behind what is in the file')
     .option('--forecast', 'say what reading the flist would fetch, and mount nothing')
@@ -100,7 +105,7 @@ function daemonOf(target: string, options: MountOptions) {
 }
 
 /** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
-function argumentsOf(target: string, { meta, cache, trace, readOnce, debug }: MountOptions): string[] {
+function argumentsOf(target: string, { meta, cache, trace, io, readOnce, debug }: MountOptions): string[] {
   return [
     'mount',
     ...(debug ? ['--debug'] : []),
@@ -109,6 +114,7 @@ function argumentsOf(target: string, { meta, cache, trace, readOnce, debug }: Mo
     '--cache',
     cache,
     ...(trace === undefined ? [] : ['--trace', trace]),
+    ...(io === undefined ? [] : ['--io', io]),
     ...(readOnce ? ['--read-once'] : []),
     '--daemon',
     '--',
@@ -133,7 +139,12 @@ const commandOf = ({ target, options }: Inheritance) => [
 async function mount(target: string, options: MountOptions): Promise<void> {
   const inheritance = absolute(target, options);
   const keep = () =>
-    KeptMount.create({ manifest: options.meta, command: commandOf(inheritance), handover: inheritance });
+    KeptMount.create({
+      manifest: options.meta,
+      mountpoint: target,
+      command: commandOf(inheritance),
+      handover: inheritance,
+    });
   const mounted = await startAsDaemon(() => mountKept(inheritance, keep));
   await serve(mounted);
 }
@@ -164,15 +175,19 @@ async function goOn(): Promise<void> {
   }
 }
 
-async function mountKept({ target, options }: Inheritance, keep: () => KeptMount): Promise<MountedFlist> {
-  const { meta, cache, store, trace, readOnce = false } = options;
+async function mountKept(
+  { target, options }: Inheritance,
+  keep: () => KeptMount | Promise<KeptMount>,
+): Promise<MountedFlist> {
+  const { meta, cache, store, trace, io, readOnce = false } = options;
   const opened = store && (await openRoutes(store.map(parseRoute), { note: console.error }));
   return mountFlist({
     manifest: meta,
     mountpoint: target,
     cache,
     readOnce,
-    kept: keep(),
+    kept: await keep(),
+    ...(io !== undefined && { io }),
     ...(trace !== undefined && { trace }),
     ...(opened && { store: opened }),
   });
