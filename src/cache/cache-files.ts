@@ -7,6 +7,7 @@ import {
   lstatSync,
   lutimesSync,
   openSync,
+  readFileSync,
   renameSync,
   unlinkSync,
   writeSync,
@@ -23,7 +24,7 @@ import {
   type Shard,
 } from './cache-directory.ts';
 import { type FileKind, OpenFile, readExactly } from './open-files.ts';
-import { fileIdentity, fileName, type PlainBlock, type PlainFile } from './plain-file.ts';
+import { fileIdentity, fileName, isZeroBlock, type PlainBlock, type PlainFile } from './plain-file.ts';
 import { type SharedCache, Word } from './shared-cache.ts';
 import { Trust } from './trust.ts';
 
@@ -84,7 +85,7 @@ export class CacheFiles {
       const map = openOwn(
         `${path}/${name}.map`,
         (open) => isMapOf(open, file),
-        () => this.#makeMap(path, file, 0),
+        () => this.#makeMap(path, file, (block) => isZeroBlock(block)),
       );
       try {
         const part = `${path}/${name}.part`;
@@ -161,7 +162,7 @@ export class CacheFiles {
     this.directory.within(fileShard(name), false, (path) => {
       if (kind === 'whole') {
         quiet(() => unlinkSync(`${path}/${name}.map`));
-        this.#makeMap(path, file, 1);
+        this.#makeMap(path, file, () => true);
         quiet(() => renameSync(`${path}/${name}`, `${path}/${name}.part`));
       }
       const map = openSync(`${path}/${name}.map`, constants.O_WRONLY | openPlainly);
@@ -176,9 +177,10 @@ export class CacheFiles {
   }
 
   /** Makes the map of a file, unless somebody else has just done so. */
-  #makeMap(path: string, file: PlainFile, flag: 0 | 1): void {
+  #makeMap(path: string, file: PlainFile, isThere: (block: PlainBlock) => boolean): void {
     const name = `${fileName(file)}.map`;
-    const bytes = encodeMap(fileIdentity(file), new Uint8Array(file.count).fill(flag));
+    const flags = Uint8Array.from({ length: file.count }, (_, i) => (isThere(file.block(i)) ? 1 : 0));
+    const bytes = encodeMap(fileIdentity(file), flags);
     writeNew(path, name, bytes, (_, temporary) => linkOrRename(temporary, `${path}/${name}`));
   }
 }
@@ -253,7 +255,7 @@ function isMapOf(map: number, { size, count }: PlainFile): boolean {
 let temporaries = 0;
 
 /** Writes a new file under a temporary name, which `use` gives its own name; removed when that fails. */
-function writeNew(
+export function writeNew(
   path: string,
   name: string,
   bytes: Uint8Array,
@@ -267,6 +269,16 @@ function writeNew(
   } catch (error) {
     quiet(() => unlinkSync(temporary));
     throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The bytes of a file that is no link and keeps nobody waiting. @throws what the system says. */
+export function readWhole(path: string): Buffer {
+  const file = openSync(path, constants.O_RDONLY | openPlainly);
+  try {
+    return readFileSync(file);
   } finally {
     closeSync(file);
   }

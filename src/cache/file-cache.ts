@@ -3,9 +3,19 @@ import { blockKey, blockSize } from '../flist/block-codec.ts';
 import { flagAt } from './block-map.ts';
 import { isTrusted } from './cache-directory.ts';
 import { CacheFiles, isFlagged, quiet, writeFully } from './cache-files.ts';
+import { Holds } from './holds.ts';
+import { pagesOf } from './journal.ts';
 import { type OpenFile, OpenFiles, readExactly } from './open-files.ts';
-import { fileName, hasAllBlocks, type PlainBlock, type PlainFile, sizeOfBlock } from './plain-file.ts';
-import { type SharedCache, Word } from './shared-cache.ts';
+import {
+  fileName,
+  hasAllBlocks,
+  isZeroBlock,
+  type PlainBlock,
+  type PlainFile,
+  sizeOfBlock,
+} from './plain-file.ts';
+import { type SharedCache, unlimited, Word } from './shared-cache.ts';
+import { secondsNow, Uses } from './uses.ts';
 import { isSameState, wholeFile } from './verified.ts';
 
 export interface FileCacheOptions {
@@ -25,6 +35,9 @@ export interface OpenedWhole {
 /** Larger files are not verified when they are opened: that would take longer than somebody who opens a file may wait. */
 const verifiedAtOnce = 4 << 20;
 
+/** Seconds between two notes of the use of one file. */
+const noteEvery = 30;
+
 /**
  * Plain files on the disk of this machine, whole or in part, for one thread. A directory may be shared by threads, processes and
  * rfs, without locks that anybody waits for (the layout is in ARCHITECTURE.md). Nothing in it is believed before this
@@ -34,6 +47,8 @@ const verifiedAtOnce = 4 << 20;
 export class FileCache {
   readonly #files: CacheFiles;
   readonly #words: Int32Array;
+  readonly #uses: Uses;
+  readonly #holds: Holds;
   readonly #open = new OpenFiles();
   readonly #writers = new OpenFiles();
   readonly #scratch = Buffer.allocUnsafeSlow(blockSize);
@@ -42,6 +57,8 @@ export class FileCache {
   constructor(shared: SharedCache, { warn }: FileCacheOptions) {
     this.#files = new CacheFiles(shared, warn);
     this.#words = new Int32Array(shared.words);
+    this.#uses = new Uses(shared.uses);
+    this.#holds = new Holds(this.#files.directory);
   }
 
   /**
@@ -85,15 +102,19 @@ export class FileCache {
   }
 
   /**
-   * Keeps a block. A full or unwritable disk costs a warning and no more.
+   * Keeps a block, unless the cache has as much as it may have. A full or unwritable disk costs a warning and no more.
    * @param plain its bytes, which have been checked; what has another length is not kept.
    */
   put(file: PlainFile, index: number, plain: Uint8Array): void {
     if (!hasAllBlocks(file) || plain.length !== sizeOfBlock(file.size, index)) return;
+    const pages = pagesOf(plain.length);
+    if (Atomics.load(this.#words, Word.room) < pages) return; // until somebody has made room
     try {
       if (file.count === 1) this.#files.writeBlock(file.block(0), plain);
       else this.#putPart(file, index, plain);
       this.#files.canWrite();
+      Atomics.add(this.#words, Word.grown, pages);
+      if (Atomics.load(this.#words, Word.room) !== unlimited) Atomics.sub(this.#words, Word.room, pages);
     } catch (error) {
       this.#files.cannotWrite(error);
     }
@@ -111,8 +132,9 @@ export class FileCache {
       open.close();
       return undefined;
     }
-    Atomics.add(this.#words, Word.held, 1);
-    let [isOpen, isHeld] = [true, true];
+    this.#note(open);
+    const hold = this.hold(file);
+    let isOpen = true;
     const closeDescriptor = () => {
       if (isOpen) open.close();
       isOpen = false;
@@ -122,8 +144,24 @@ export class FileCache {
       closeDescriptor,
       close: () => {
         closeDescriptor();
-        if (isHeld) Atomics.sub(this.#words, Word.held, 1);
+        hold.release();
+      },
+    };
+  }
+
+  /** Keeps a file, which somebody has open, from being evicted, until it is released or this thread closes the cache. */
+  hold(file: PlainFile): { readonly release: () => void } {
+    const name = fileName(file);
+    const slot = this.#holds.hold(name);
+    Atomics.add(this.#words, Word.held, 1);
+    let isHeld = true;
+    return {
+      release: () => {
+        if (!isHeld) return;
         isHeld = false;
+        this.#holds.release(slot);
+        this.#uses.note(name, secondsNow());
+        Atomics.sub(this.#words, Word.held, 1);
       },
     };
   }
@@ -150,8 +188,9 @@ export class FileCache {
     }
   }
 
-  /** Closes the files that this thread keeps open. The cache can be used further. */
+  /** Closes the files that this thread keeps open, and ends its holds. The cache can be used further. */
   close(): void {
+    this.#holds.close();
     this.#open.close();
     this.#writers.close();
   }
@@ -207,6 +246,7 @@ export class FileCache {
     if (!readExactly(open.descriptor, target, index * blockSize + start)) return false;
     const { stats, state } = this.#files.trust.look(open.descriptor);
     if (!isSameState(state, right)) return false;
+    this.#note(open);
     if (stats.nlink === 0) this.#open.drop(open.name);
     return true;
   }
@@ -235,7 +275,16 @@ export class FileCache {
     if (isSameState(before.state, after.state) && trust.setRight(key, index, after))
       open.setRight(index, key, after.state);
     target.set(plain.subarray(start, start + target.length));
+    this.#note(open);
     return true;
+  }
+
+  /** Notes a use, at most once in a while for each file that is kept open. */
+  #note(open: OpenFile): void {
+    const now = secondsNow();
+    if (now - open.noted < noteEvery) return;
+    open.noted = now;
+    this.#uses.note(open.name, now);
   }
 
   /** A whole block, hashed now; undefined when it is wrong, and then it is no longer there. Good until the next call. */
@@ -325,8 +374,8 @@ export class FileCache {
   *#join(file: PlainFile): Generator<void, boolean> {
     for (let index = 0; index < file.count; index++) {
       if (this.#hasInPart(file, index)) continue;
-      const plain = Buffer.allocUnsafeSlow(sizeOfBlock(file.size, index));
-      if (!this.readInto(plain, file, index * blockSize)) return false;
+      const plain = Buffer.alloc(sizeOfBlock(file.size, index));
+      if (!isZeroBlock(file.block(index)) && !this.readInto(plain, file, index * blockSize)) return false;
       this.put(file, index, plain);
       yield;
     }

@@ -18,7 +18,7 @@ export class OpenFile {
   readonly map: number | undefined;
   /** Bytes that it may keep on the disk when somebody removes it. */
   readonly size: number;
-  /** Day and time of the last use that was noted, in minutes. */
+  /** The last use that was noted, in seconds. */
   noted = 0;
   #state: FileState | undefined;
   /** One byte a block: 1 when it was found right in this state. */

@@ -32,6 +32,15 @@ export function sizeOfBlock(size: number, index: number): number {
   return Math.min(blockSize, size - index * blockSize);
 }
 
+let zeroKey: string | undefined;
+
+/** Whether a block is full and all zeros: a hole is as good as it. */
+export function isZeroBlock({ key, size }: PlainBlock): boolean {
+  if (size !== blockSize) return false;
+  zeroKey ??= blockKey(Buffer.alloc(blockSize));
+  return key === zeroKey;
+}
+
 /** What names a file of several blocks: its size as 64 bits, the lowest byte first, and the keys of its blocks in order. */
 export function fileIdentity(file: PlainFile): Buffer {
   const identity = Buffer.allocUnsafe(8 + file.count * digestSize);

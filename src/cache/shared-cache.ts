@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { custodyMemory } from './custody.ts';
+import { usesMemory } from './uses.ts';
 import { verifiedMemory } from './verified.ts';
 
 /** What the threads of a process share of a cache. It is handed to a worker as it is. */
@@ -10,6 +11,8 @@ export interface SharedCache {
   readonly directory: string;
   readonly verified: SharedArrayBuffer;
   readonly custody: SharedArrayBuffer;
+  /** When files were last used. */
+  readonly uses: SharedArrayBuffer;
   /** Numbers, by `Word`. */
   readonly words: SharedArrayBuffer;
 }
@@ -22,7 +25,14 @@ export const Word = {
   warned: 1,
   /** Files that are held open for passthrough. */
   held: 2,
+  /** Pages that may be added to the cache. */
+  room: 3,
+  /** Pages that were added since that was last told to other processes. */
+  grown: 4,
 } as const;
+
+/** The room of a cache that nobody has limited. */
+export const unlimited = 0x7fffffff;
 
 const wordCount = 16;
 /** As many blocks of this process are known to be right: 256 GiB of them, if they are full, in 4 MiB. */
@@ -34,9 +44,12 @@ export function shareCache(directory: string): SharedCache {
     directory,
     verified: verifiedMemory(verifiedBlocks),
     custody: custodyMemory(),
+    uses: usesMemory(),
     words: new SharedArrayBuffer(wordCount * 4),
   };
-  tryTimes(directory, new Int32Array(shared.words));
+  const words = new Int32Array(shared.words);
+  words[Word.room] = unlimited;
+  tryTimes(directory, words);
   return shared;
 }
 
