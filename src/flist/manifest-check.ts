@@ -1,12 +1,5 @@
 import { missingParent } from './manifest-builder.ts';
-import {
-  blockRefSize,
-  compareNames,
-  inodeAt,
-  type ManifestColumns,
-  nameBytes,
-  xattrsAt,
-} from './manifest-columns.ts';
+import { blockRefSize, compareNames, type ManifestColumns, nameBytes, xattrsAt } from './manifest-columns.ts';
 import { checkBlockCount, maxPath, quoted, Violation } from './manifest-rules.ts';
 import { checkPrefetchList } from './prefetch-list.ts';
 
@@ -78,11 +71,10 @@ function checkUniqueNames(columns: ManifestColumns): void {
 }
 
 function checkBlocks(columns: ManifestColumns): void {
-  const { blockStart, mode, size } = columns;
+  const { ino, blockStart, mode, size } = columns;
   for (let row = 0; row < mode.length; row++) {
     const count = blockStart[row + 1]! - blockStart[row]!;
-    const isEmpty = count === 0 && (size[row] === 0 || (mode[row]! & typeMask) !== fileType);
-    if (!isEmpty) checkBlockCount(inodeAt(columns, row), count);
+    checkBlockCount({ ino: ino[row]!, mode: mode[row]!, size: size[row]! }, count);
   }
 }
 

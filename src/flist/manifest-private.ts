@@ -11,18 +11,18 @@ export class PrivateRows {
   /** @param present the private tables that the manifest has */
   constructor(database: DatabaseSync, present: readonly InodeTable[]) {
     for (const table of present) {
-      const key = table === 'zos_xattr' ? 'ino, name' : 'ino';
-      this.#tables[table] = new RowsByIno(database, table, privateTables[table], key);
+      const further = table === 'zos_xattr' ? 'name' : undefined;
+      this.#tables[table] = new RowsByIno(database, table, privateTables[table], further);
     }
   }
 
   /** @throws Error for a value that cannot be true, or a row of an inode that is not there */
   take(ino: number): Partial<NewInode> {
     const { zos_time, zos_link, zos_xattr, zos_name, zos_target } = this.#tables;
-    const [time] = zos_time?.takeStrictly(ino) ?? [];
-    const [link] = zos_link?.takeStrictly(ino) ?? [];
-    const [name] = zos_name?.takeStrictly(ino) ?? [];
-    const [target] = zos_target?.takeStrictly(ino) ?? [];
+    const [, time] = zos_time?.takeStrictly(ino) ?? [];
+    const [, link] = zos_link?.takeStrictly(ino) ?? [];
+    const [, name] = zos_name?.takeStrictly(ino) ?? [];
+    const [, target] = zos_target?.takeStrictly(ino) ?? [];
     return {
       ...(time !== undefined && { mtimeNs: integer(time, 'zos_time.mtime_ns') }),
       ...(link !== undefined && { link: integer(link, 'zos_link.first') }),
@@ -41,9 +41,9 @@ export class PrivateRows {
 function takeXattrs(rows: RowsByIno, ino: number): Map<string, Uint8Array> {
   const xattrs = new Map<string, Uint8Array>();
   for (let row = rows.takeStrictly(ino); row !== undefined; row = rows.take(ino)) {
-    const name = text(row[0], 'zos_xattr.name');
+    const name = text(row[1], 'zos_xattr.name');
     if (xattrs.has(name)) throw new Error(`inode ${ino} has the extended attribute ${name} twice`);
-    xattrs.set(name, blob(row[1], 'zos_xattr.value'));
+    xattrs.set(name, blob(row[2], 'zos_xattr.value'));
   }
   return xattrs;
 }

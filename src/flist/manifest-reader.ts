@@ -10,7 +10,7 @@ import type { ManifestColumns } from './manifest-columns.ts';
 import { PrivateRows } from './manifest-private.ts';
 import { checkRoute, failureOf } from './manifest-rules.ts';
 import { type InodeTable, privateTables, tables } from './schema.ts';
-import { arrays, ascending, integer, ordered, RowsByIno, text } from './sql-rows.ts';
+import { arrays, integer, RowsByIno, rowsInOrder, text } from './sql-rows.ts';
 
 /** A manifest whose rows are checked each by itself only. */
 export interface ManifestParts extends ManifestSettings {
@@ -133,13 +133,10 @@ function readInodes(database: DatabaseSync, builder: ColumnsBuilder): void {
     isTable(database, table, privateTables[table]),
   );
   const extras = new PrivateRows(database, present);
-  const statement = ordered(database, `SELECT ${tables.inode.join(', ')} FROM inode ORDER BY ino`);
-  let previous = 0;
-  for (const row of statement.iterate() as Iterable<unknown>) {
-    const [ino, parent, name, size, uid, gid, mode, rdev, ctime, mtime] = row as unknown[];
-    previous = ascending(integer(ino, 'inode.ino'), previous, 'inode');
+  for (const row of rowsInOrder(database, 'inode', tables.inode)) {
+    const [ino, parent, name, size, uid, gid, mode, rdev, ctime, mtime] = row;
     const inode = {
-      ino: previous,
+      ino,
       parent: integer(parent, 'inode.parent'),
       size: integer(size, 'inode.size'),
       uid: integer(uid, 'inode.uid'),
@@ -149,13 +146,13 @@ function readInodes(database: DatabaseSync, builder: ColumnsBuilder): void {
       ctime: integer(ctime, 'inode.ctime'),
       mtime: integer(mtime, 'inode.mtime'),
     };
-    const target = targets.take(previous);
+    const [, target] = targets.take(ino) ?? [];
     const isLink = kindOfMode(inode.mode) === 'symlink';
     builder.addInode({
       ...inode,
       name: text(name, 'inode.name'),
-      ...(isLink && target !== undefined && { target: textOrBytes(target[0], 'extra.data') }),
-      ...extras.take(previous),
+      ...(isLink && target !== undefined && { target: textOrBytes(target, 'extra.data') }),
+      ...extras.take(ino),
     });
   }
   extras.finish();
@@ -163,22 +160,14 @@ function readInodes(database: DatabaseSync, builder: ColumnsBuilder): void {
 
 function readBlocks(database: DatabaseSync, builder: ColumnsBuilder): void {
   // hex() takes ids and keys of either type, BLOB or TEXT, as rfs does, and is faster than a BLOB of each.
-  const query = 'SELECT rowid, ino, hex(id), hex(key) FROM block ORDER BY rowid';
-  let previous = Number.MIN_SAFE_INTEGER;
-  for (const row of ordered(database, query).iterate()) {
-    const [rowid, ino, id, key] = row as unknown as unknown[];
-    previous = ascending(integer(rowid, 'block.rowid'), previous, 'block');
+  for (const [, ino, id, key] of rowsInOrder(database, 'block', ['rowid', 'ino', 'hex(id)', 'hex(key)']))
     builder.addBlock(integer(ino, 'block.ino'), { id: text(id, 'block.id'), key: text(key, 'block.key') });
-  }
 }
 
 function readPrefetch(database: DatabaseSync, builder: ColumnsBuilder): void {
   if (!isTable(database, 'zos_prefetch', privateTables.zos_prefetch)) return;
-  const query = 'SELECT place, ino, first, last FROM zos_prefetch ORDER BY place';
-  let previous = Number.MIN_SAFE_INTEGER;
-  for (const row of ordered(database, query).iterate()) {
-    const [place, ino, first, last] = row as unknown as unknown[];
-    previous = ascending(integer(place, 'zos_prefetch.place'), previous, 'zos_prefetch');
+  for (const row of rowsInOrder(database, 'zos_prefetch', privateTables.zos_prefetch)) {
+    const [, ino, first, last] = row;
     builder.addPrefetch({
       ino: integer(ino, 'zos_prefetch.ino'),
       first: integer(first, 'zos_prefetch.first'),

@@ -79,7 +79,10 @@ export function checkXattr(ino: number, name: string, value: Uint8Array): void {
 }
 
 /** @throws Violation when a file has not as many blocks as its size asks for, or something else has any */
-export function checkBlockCount({ ino, mode, size }: InodeNumbers, count: number): void {
+export function checkBlockCount(
+  { ino, mode, size }: Pick<InodeNumbers, 'ino' | 'mode' | 'size'>,
+  count: number,
+): void {
   const expected = kindOfMode(mode) === 'file' ? Math.ceil(size / blockSize) : 0;
   if (count !== expected)
     throw new Violation(`inode ${ino} has ${count} blocks, its size ${size} needs ${expected}`);
