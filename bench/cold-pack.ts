@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { run } from '../src/base/exec.ts';
 import { systemPath } from '../src/base/names.ts';
 import { blockSize } from '../src/flist/block-codec.ts';
@@ -11,86 +12,111 @@ import { installed, otherPackers, type Packer, rfsPack } from './packers.ts';
 import { markdownTable, median } from './section.ts';
 import { describeSize, formatMegabytes, type Sample, sizeOf } from './trees.ts';
 
-/** What a packer made: seconds until the file system has it on the disk, counted from its start, and its bytes. */
-interface Result {
+/** What a pack into a new store took and gave. */
+interface Pack {
+  readonly seconds: number;
+  /** Seconds until the file system has it on the disk, from the same start. */
   readonly durable: number;
   readonly bytes: number;
+}
+
+export interface ColdPackOptions {
+  /** How often the other packers are measured; as often as `rfs pack` by default. */
+  readonly otherRounds?: number;
 }
 
 /**
  * Packs a tree by `rfs pack` and by others, each into an empty store, beside what the cores could do: the lines for the page. The
  * files are in memory when it begins.
  */
-export async function coldPack(bench: Bench, { directory, name }: Sample): Promise<string[]> {
+export async function coldPack(
+  bench: Bench,
+  { directory, name }: Sample,
+  { otherRounds = bench.rounds }: ColdPackOptions = {},
+): Promise<string[]> {
   const { present, remark } = await installed([rfsPack, ...otherPackers], bench.say);
   const size = sizeOf(directory);
   const encoder = await BlockEncoder.create();
   encodeSeconds(encoder, directory); // reads all files, and lets V8 compile
-
-  const results = new Map<string, Result[]>(present.map((packer) => [packer.name, []]));
-  const ways: Record<string, () => Promise<number>> = Object.fromEntries(
-    present.map((packer) => [
-      packer.name,
-      async () => {
-        const { seconds, result } = await packOnce(bench, packer, directory);
-        results.get(packer.name)!.push(result);
-        return seconds;
-      },
-    ]),
-  );
   const start = await nodeStart(bench);
-  const seconds: Record<string, number> = await inTurn(bench, {
+
+  const packs = new Map<string, Pack[]>(present.map((packer) => [packer.name, []]));
+  const copies: number[] = [];
+  const packOnce = (packer: Packer, afterwards?: (to: string) => Promise<unknown>) => async () => {
+    const to = bench.fresh('packed');
+    await mkdir(to);
+    try {
+      const pack = await packInto(bench, packer, directory, to);
+      packs.get(packer.name)!.push(pack);
+      await afterwards?.(to);
+      return pack.seconds;
+    } finally {
+      await rm(to, { recursive: true });
+    }
+  };
+  const copyBlocks = async (to: string) => {
+    copies.push(await timed(bench, () => copyAndSync(join(to, 'blocks'), join(to, 'copies'))));
+  };
+  const ours = await inTurn(bench, {
     'one core': async () => encodeSeconds(encoder, directory),
-    ...ways,
+    'rfs pack': packOnce(rfsPack, copyBlocks),
   });
+  const others = present.filter((packer) => packer !== rfsPack);
+  const ways = Object.fromEntries(others.map((packer) => [packer.name, packOnce(packer)]));
+  await inTurn({ ...bench, rounds: otherRounds }, ways);
 
   const cores = availableParallelism();
-  const limit = seconds['one core']! / cores;
-  const row = (packer: string) => {
-    const [taken, ours] = [seconds[packer]!, packer === rfsPack.name];
+  const limit = ours['one core'] / cores;
+  const row = (packer: Packer) => {
+    const all = packs.get(packer.name)!;
+    const [taken, durable, bytes] = [
+      median(all.map(({ seconds }) => seconds)),
+      median(all.map(({ durable }) => durable)),
+      median(all.map(({ bytes }) => bytes)),
+    ];
     return [
-      `\`${packer}\``,
+      `\`${packer.name}\``,
       `${taken.toFixed(2)} s`,
       (limit / taken).toFixed(2),
-      ours ? (limit / (taken - start)).toFixed(2) : '',
-      `${median(results.get(packer)!.map(({ durable }) => durable)).toFixed(2)} s`,
-      formatMegabytes(median(results.get(packer)!.map(({ bytes }) => bytes))),
+      packer === rfsPack ? (limit / (taken - start)).toFixed(2) : '',
+      `${durable.toFixed(2)} s`,
+      formatMegabytes(bytes),
     ];
   };
-  const oneCore = Math.round(size.bytes / 1e6 / seconds['one core']!);
+  const oneCore = Math.round(size.bytes / 1e6 / ours['one core']);
+  const once =
+    otherRounds < bench.rounds
+      ? ` The others ran ${otherRounds === 1 ? 'once' : `${otherRounds} times`}.`
+      : '';
   return [
-    `${describeSize(size)}: ${name}. The files are in memory before, each store is new and empty.`,
+    `${describeSize(size)}: ${name}. The files are in memory before, each store is new and empty.${once}`,
     '',
     ...markdownTable([
       ['', 'time', 'of the limit', "beyond Node's start", 'until on disk', 'result'],
       ['the limit', `${limit.toFixed(2)} s`, '1.00', '', '', ''],
-      ...present.map((packer) => row(packer.name)),
+      ...present.map(row),
+      ['`cp -a` of the blocks of `rfs pack`', '', '', '', `${median(copies).toFixed(2)} s`, ''],
     ]),
     '',
     `The limit: one core makes the blocks of this tree at ${oneCore} MB/s (hash of each block; snappy, AES-256-GCM and the hash of the result of each`,
     `that is new), without reading, writing or a manifest; ${cores} cores are taken to do ${cores} times that. Node.js alone starts and ends in ${start.toFixed(3)} s.`,
-    '`until on disk` is the time with a `sync` after it; `rfs pack` has synced before it ends. borg is used without its encryption, casync compresses with its zstd.',
+    '`until on disk` is the time with a `sync` after it; `rfs pack` has synced before it ends, and the last line is what the disk takes for its blocks alone.',
+    'borg is used without its encryption, casync compresses with its zstd.',
     remark,
   ];
 }
 
-async function packOnce(
-  bench: Bench,
-  { prepare, pack }: Packer,
-  tree: string,
-): Promise<{ seconds: number; result: Result }> {
-  const to = bench.fresh('packed');
-  await mkdir(to);
-  try {
-    await prepare?.(to);
-    const seconds = await timed(bench, () => pack(tree, to));
-    const syncing = performance.now();
-    await run('sync', ['-f', to]);
-    const durable = seconds + (performance.now() - syncing) / 1000;
-    return { seconds, result: { durable, bytes: sizeOf(to).bytes } };
-  } finally {
-    await rm(to, { recursive: true });
-  }
+async function packInto(bench: Bench, { prepare, pack }: Packer, tree: string, to: string): Promise<Pack> {
+  await prepare?.(to);
+  const seconds = await timed(bench, () => pack(tree, to));
+  const syncing = performance.now();
+  await run('sync', ['-f', to]);
+  return { seconds, durable: seconds + (performance.now() - syncing) / 1000, bytes: sizeOf(to).bytes };
+}
+
+async function copyAndSync(from: string, to: string): Promise<void> {
+  await run('cp', ['-a', from, to]);
+  await run('sync', ['-f', to]);
 }
 
 /** Seconds that this thread takes to make the blocks of a directory, reading not counted. */
