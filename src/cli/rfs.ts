@@ -13,6 +13,10 @@ await runFace({
   verbs: {
     mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
     upgrade: { summary: 'let a new server take over a mount', load: () => import('./rfs/upgrade.ts') },
+    doctor: {
+      summary: 'what mounts can do on this machine, and how to get the rest',
+      load: () => import('./rfs/doctor.ts'),
+    },
     pack: {
       summary: 'pack a directory, a tar archive, an image or a flist into a flist and a store',
       load: () => import('./rfs/pack.ts'),

@@ -2,6 +2,7 @@
  * Files that the kernel reads by itself in place of one of the filesystem (passthrough, protocol 7.40, Linux 6.9). Giving it one is
  * an ioctl, for which Node has no call: it takes the npm package koffi, and root.
  */
+import { readFileSync } from 'node:fs';
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import { FuseError } from './fuse-error.ts';
 import { type Koffi, loadKoffi } from './koffi.ts';
@@ -32,7 +33,12 @@ function bind(koffi: Koffi): Ioctl {
 /** Whether files can be given to the kernel at all, as far as this machine is known without a mount. @throws FuseError why not. */
 export function checkBacking(): void {
   ioctl();
-  if (process.getuid?.() !== 0) throw denied();
+  if (process.geteuid?.() !== 0 || !isInitialUserNamespace()) throw denied();
+}
+
+/** Root of another user namespace has no rights here (user_namespaces(7)). */
+function isInitialUserNamespace(): boolean {
+  return readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).join(' ') === '0 0 4294967295';
 }
 
 /**
@@ -69,6 +75,6 @@ export function closeBacking(device: number, id: number): void {
 
 function denied(): FuseError {
   return new FuseError('denied', 'passthrough was not agreed on with the kernel, or needs root', {
-    hint: 'run as root with CAP_SYS_ADMIN on Linux 6.9 or newer',
+    hint: 'run as root, not in a user namespace, on Linux 6.9 or newer',
   });
 }

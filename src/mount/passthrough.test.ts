@@ -1,9 +1,14 @@
 /** Files that the kernel reads from the cache by itself: root, koffi and Linux 6.9 are needed. */
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { run } from '../base/exec.ts';
+import { findMount } from '../fuse/mount-table.ts';
 import { makePlaces, mountForTest, type Places, packSource, requireFuse, sh } from './test-flist.ts';
+import { serverOf } from './upgrade.ts';
 
 beforeAll(requireFuse);
 
@@ -126,3 +131,48 @@ test('the sizes of the files choose: these are worth it', async () => {
   const other = await mountForTest(small);
   expect(other.session.features).not.toContain('passthrough');
 });
+
+test('what is passed through is read on while no server runs, and the next one goes on with it', async () => {
+  const places = await packed();
+  const rfs = (...args: string[]) =>
+    run(process.execPath, [join(import.meta.dirname, '../cli/rfs.ts'), ...args], { timeout: 50_000 });
+  onTestFinished(async () => {
+    await sh('! mountpoint -q $1 || umount -l $1', places.mountpoint);
+  });
+  const log = join(places.source, '..', 'log');
+  const { manifest, cache, mountpoint, source } = places;
+  await rfs('mount', '-d', '-l', log, '-m', manifest, '-c', cache, '--io', 'passthrough', mountpoint);
+  await sh('cmp $1/blocks $2/blocks', mountpoint, source);
+  const keeper = Number((await findMount(mountpoint))!.source);
+  const killServer = () => process.kill(serverOf(keeper)!, 'SIGKILL');
+  // Stopped, the keeper starts nobody: what is read meanwhile is read without a server.
+  const script = `exec 3<"$1"/blocks; head -c 1000000 <&3; kill -STOP $2; kill -9 $3; head -c 1000000 <&3; kill -CONT $2; cat <&3`;
+  await sh(
+    `(${script}) | cmp - "$4"`,
+    mountpoint,
+    String(keeper),
+    String(serverOf(keeper)!),
+    join(source, 'blocks'),
+  );
+  await sh(
+    'exec 3<$1/blocks; stat -f $1 >/dev/null; cmp $1/blocks $2/blocks; cmp - $2/blocks <&3',
+    mountpoint,
+    source,
+  );
+  const holder = spawn(
+    'sh',
+    ['-c', 'exec 3<"$1"/blocks; echo; read -r line; cmp - "$2"/blocks <&3', 'sh', mountpoint, source],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
+  await once(holder.stdout, 'data');
+  for (let kill = 0; kill < 2; kill++) {
+    killServer();
+    await sh('stat -f $1 >/dev/null; cmp $1/blocks $2/blocks', mountpoint, source);
+  }
+  holder.stdin.end('\n');
+  expect(await once(holder, 'exit')).toEqual([0, null]);
+  await sh('umount $1; tail --pid=$2 -f /dev/null', mountpoint, String(keeper));
+  expect(await readFile(log, 'utf8')).not.toMatch(/fail|not passed/);
+}, 120_000);
