@@ -86,20 +86,19 @@ export async function timed({ work }: Pick<Bench, 'work'>, task: () => Promise<u
 
 /**
  * Measures each of some ways in turn, round by round.
- * @param ways each gives its seconds, or its rate, once
+ * @param ways each gives the seconds that it took
  * @returns the median of each way, by its name
  */
 export async function inTurn<Name extends string>(
   { rounds, say }: Pick<Bench, 'rounds' | 'say'>,
   ways: Readonly<Record<Name, () => Promise<number>>>,
-  unit = 's',
 ): Promise<Record<Name, number>> {
   const values = new Map<string, number[]>();
   for (let round = 1; round <= rounds; round++)
     for (const [name, way] of Object.entries<() => Promise<number>>(ways)) {
       const value = await way();
       values.set(name, [...(values.get(name) ?? []), value]);
-      say(`round ${round} of ${rounds}: ${name}: ${value.toFixed(2)} ${unit}`);
+      say(`round ${round} of ${rounds}: ${name}: ${value.toPrecision(3)} s`);
     }
   return Object.fromEntries([...values].map(([name, all]) => [name, median(all)])) as Record<Name, number>;
 }

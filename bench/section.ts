@@ -11,6 +11,7 @@ export const benchmarks = [
   'unpack',
   'verify',
   'clone',
+  'cache',
   's3-latency',
   'dir-store',
   'block-workers',

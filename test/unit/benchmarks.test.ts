@@ -6,10 +6,16 @@ import { read, root } from './markdown.ts';
 
 describe('the benchmarks', () => {
   it('are all in the list that the page follows and that is run as one', () => {
-    const files = globSync('bench/*.ts', { cwd: root }).filter((file) =>
-      /\bbenchmark\(\s*import\.meta/.test(read(file)),
+    const files = globSync('bench/*.ts', { cwd: root });
+    const imported = new Set(
+      files.flatMap((file) => [...read(file).matchAll(/from '\.\/([\w-]+)\.ts'/g)].map((match) => match[1]!)),
     );
-    expect([...benchmarks].sort()).toEqual(files.map((file) => basename(file, '.ts')).sort());
+    const alone = files.map((file) => basename(file, '.ts')).filter((name) => !imported.has(name));
+    expect(alone.sort()).toEqual(['all', ...benchmarks].sort());
+  });
+
+  it.each(benchmarks)('%s is in the frame that they share', (name) => {
+    expect(read(`bench/${name}.ts`)).toMatch(/\bbenchmark\(\s*import\.meta\.filename,/);
   });
 
   it.each(benchmarks)('%s says how it is started', (name) => {
