@@ -2,7 +2,7 @@ import { GrowingArray } from '../base/growing-array.ts';
 import { compareBytes, encodeName } from '../base/names.ts';
 import type { BlockRef } from './block-codec.ts';
 import { blockRefSize, compareNames, type ManifestColumns, rowOf } from './manifest-columns.ts';
-import { checkInode, checkXattr, type InodeNumbers, Violation } from './manifest-rules.ts';
+import { checkInode, checkXattr, type InodeNumbers, missingParent, Violation } from './manifest-rules.ts';
 import { addRange, type PrefetchRange } from './prefetch-list.ts';
 
 /** An inode as it comes: names and targets as text or as bytes. */
@@ -164,11 +164,6 @@ export class ColumnsBuilder {
     }
     return rows;
   }
-}
-
-/** What breaks the rule that every parent is a directory of the manifest. */
-export function missingParent(ino: number, parent: number): Violation {
-  return new Violation(`the parent ${parent} of inode ${ino} is not a directory`);
 }
 
 function setSparse(column: GrowingArray<Uint32Array>, row: number, value: number): void {

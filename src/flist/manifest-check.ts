@@ -1,6 +1,5 @@
-import { missingParent } from './manifest-builder.ts';
 import { blockRefSize, compareNames, type ManifestColumns, nameBytes, xattrsAt } from './manifest-columns.ts';
-import { checkBlockCount, maxPath, quoted, Violation } from './manifest-rules.ts';
+import { checkBlockCount, maxPath, missingParent, quoted, Violation } from './manifest-rules.ts';
 import { checkPrefetchList } from './prefetch-list.ts';
 
 const typeMask = 0o170000;

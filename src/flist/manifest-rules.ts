@@ -115,6 +115,11 @@ export function checkRoute({ start, end, url }: Route): void {
   if (!url.isWellFormed()) throw new Violation(`the route ${redactedAddress(url)} is not UTF-8`);
 }
 
+/** What breaks the rule that every parent is a directory of the manifest. */
+export function missingParent(ino: number, parent: number): Violation {
+  return new Violation(`the parent ${parent} of inode ${ino} is not a directory`);
+}
+
 /** A name in an error: quoted, with escapes. */
 export function quoted(name: Uint8Array): string {
   return JSON.stringify(decodeName(name));

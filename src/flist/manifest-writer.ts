@@ -6,7 +6,6 @@ import { compareBytes, encodeName } from '../base/names.ts';
 import type { BlockRef } from './block-codec.ts';
 import { type Inode, kindOfMode } from './inode.ts';
 import type { ManifestSettings } from './manifest.ts';
-import { missingParent } from './manifest-builder.ts';
 import { ManifestDatabase } from './manifest-database.ts';
 import {
   checkBlockCount,
@@ -18,6 +17,7 @@ import {
   checkXattr,
   failureOf,
   maxPath,
+  missingParent,
   quoted,
   Violation,
 } from './manifest-rules.ts';

@@ -5,7 +5,7 @@ import { depthFirst } from '../tree/depth-first.ts';
 import type { Entry, Tree } from '../tree/tree.ts';
 import type { StoredCounts } from './pack/block-sink.ts';
 import { PackPipeline } from './pack/pipeline.ts';
-import { Previous } from './pack/previous.ts';
+import type { Previous } from './pack/previous.ts';
 import { PackProblems } from './pack/problems.ts';
 import { type PackCounts, PackProgress } from './pack/progress.ts';
 import { PackRows } from './pack/rows.ts';
@@ -104,7 +104,8 @@ async function openPrevious({
   note = () => {},
 }: PackOptions): Promise<Previous | undefined> {
   if (path === undefined) return undefined;
-  const previous = await Previous.read(path);
+  // Loaded here and not above: reading manifests is no part of a first pack.
+  const previous = await (await import('./pack/previous.ts')).Previous.read(path);
   if (!previous.hasBeginning)
     note(`${path} does not say when it was packed (its times were not kept): every file is read`);
   else await previous.checkBlocks(store, { all: checkPrevious });

@@ -1,6 +1,5 @@
 import { Failure } from '../base/errors.ts';
 import { DirStore } from './dir.ts';
-import { HttpStore } from './http.ts';
 import { unknownParameter } from './parameters.ts';
 import { redactedAddress } from './route.ts';
 import type { Store } from './store.ts';
@@ -15,13 +14,11 @@ export interface StoreKind {
   readonly open: (url: URL) => Store | Promise<Store>;
 }
 
-/**
- * Every kind of store by its scheme. All but `dir` and `http`, which a booted node opens, are loaded when they are opened.
- */
+/** Every kind of store by its scheme. All but `dir` are loaded when they are opened; a booted node has `dir` and `http`. */
 export const storeKinds: Readonly<Record<string, StoreKind>> = {
   'dir:': { form: 'dir:///PATH', remote: false, open: (url) => new DirStore(directoryOf(url)) },
-  'http:': { form: 'http://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
-  'https:': { form: 'https://HOST/PATH', remote: true, open: (url) => new HttpStore(url) },
+  'http:': { form: 'http://HOST/PATH', remote: true, open: openHttp },
+  'https:': { form: 'https://HOST/PATH', remote: true, open: openHttp },
   's3:': { form: 's3://HOST[:PORT]/BUCKET', remote: true, open: openS3 },
   's3s:': { form: 's3s://HOST[:PORT]/BUCKET', remote: true, open: openS3 },
   'zdb:': {
@@ -30,6 +27,11 @@ export const storeKinds: Readonly<Record<string, StoreKind>> = {
     open: async (url) => new (await import('./zdb.ts')).ZdbStore(url),
   },
 };
+
+async function openHttp(url: URL): Promise<Store> {
+  const { HttpStore } = await import('./http.ts');
+  return new HttpStore(url);
+}
 
 async function openS3(url: URL): Promise<Store> {
   const { S3Store } = await import('./s3.ts');
