@@ -1,5 +1,6 @@
 import { createCipheriv, createSecretKey } from 'node:crypto';
 import { type DigestInto, loadBlake2bInto } from '../base/blake2b.ts';
+import { release } from './block-codec.ts';
 import { SnappyEncoder } from './snappy-encoder.ts';
 
 const cipher = 'aes-256-gcm';
@@ -46,9 +47,11 @@ export class BlockEncoder {
     const encryption = createCipheriv(cipher, createSecretKey(this.#key), this.#key.subarray(0, nonceSize));
     const sealed = encryption.update(this.#snappy.encode());
     encryption.final();
-    const blob = this.#blob.subarray(0, sealed.length + tagSize);
+    const { length } = sealed;
+    const blob = this.#blob.subarray(0, length + tagSize);
     blob.set(sealed);
-    blob.set(encryption.getAuthTag(), sealed.length);
+    release(sealed);
+    blob.set(encryption.getAuthTag(), length);
     this.#digest(this.#id, blob);
     return { id: this.#id, blob };
   }

@@ -1,15 +1,19 @@
-import { join } from 'node:path';
 import { errnoOf, Failure, type FailureKind } from '../base/errors.ts';
 import type { BlockId } from './store.ts';
 
+/** The directory into which a block is put. */
+export function shardPath(root: string, id: BlockId): string {
+  return `${root}/${id.slice(0, 2)}`;
+}
+
 /** Where a block is put. */
 export function shardedPath(root: string, id: BlockId): string {
-  return join(root, id.slice(0, 2), id);
+  return `${shardPath(root, id)}/${id}`;
 }
 
 /** Where rfs put a block before July 2024. */
 export function flatPath(root: string, id: BlockId): string {
-  return join(root, id);
+  return `${root}/${id}`;
 }
 
 /** What a directory store says when the file system refuses something. */

@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { closeSync, openSync, renameSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
@@ -66,11 +66,11 @@ export class DirWriter {
   }
 
   async #sync(libc: Syncing): Promise<void> {
-    const root = await open(this.#root, 'r');
+    const root = openSync(this.#root, 'r');
     try {
-      await libc.syncFileSystem(root.fd);
+      await libc.syncFileSystem(root);
     } finally {
-      await root.close();
+      closeSync(root);
     }
   }
 }

@@ -1,9 +1,9 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadBlake2b } from '../base/blake2b.ts';
 import { DirStore } from './dir.ts';
-import { DirectWriter } from './direct-writer.ts';
+import { DirectWriter, shardsOf } from './direct-writer.ts';
 import { openStore } from './open.ts';
 import { testDirectory } from './test-directory.ts';
 
@@ -21,6 +21,25 @@ test('what a thread wrote by itself is a block when the store has adopted it, an
   expect(Buffer.from(await store.get(id)).toString()).toBe('the stored bytes');
   expect(writer.write(id, blob)).toBeUndefined();
   expect(await everything(root)).toEqual([id.slice(0, 2), `${id.slice(0, 2)}/${id}`]);
+});
+
+test.each([
+  ['in its shard', (id: string) => join(id.slice(0, 2), id)],
+  ['beside the shards, as before July 2024', (id: string) => id],
+])('a writer that knows the shards of a store finds a block that lies %s', async (_, placeOf) => {
+  const root = await testDirectory();
+  const [there, other] = ['ab'.repeat(32), 'cd'.repeat(32)];
+  await mkdir(join(root, 'ab'));
+  await writeFile(join(root, placeOf(there)), 'x');
+  const writer = new DirectWriter(root, shardsOf(root));
+  expect(writer.write(there, Buffer.from('x'))).toBeUndefined();
+  await rm(join(root, placeOf(there)));
+  expect(writer.write(there, Buffer.from('x'))).toContain(there);
+  expect(writer.write(other, Buffer.from('y'))).toContain(other);
+});
+
+test('a store that is not there yet has no shards', async () => {
+  expect(shardsOf(join(await testDirectory(), 'store'))).toEqual(new Set());
 });
 
 test('a block that cannot get its name leaves no file', async () => {

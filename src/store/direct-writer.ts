@@ -1,10 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fchmodSync, mkdirSync, openSync, rmSync, statSync, utimesSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { errnoOf } from '../base/errors.ts';
-import { directoryFailure, flatPath, shardedPath } from './dir-paths.ts';
-import type { BlockId } from './store.ts';
+import { directoryFailure, flatPath, shardedPath, shardPath } from './dir-paths.ts';
+import { type BlockId, isBlockId } from './store.ts';
 
 /** A block in a file that waits for its name. */
 export interface WrittenBlock {
@@ -19,17 +29,43 @@ export interface DirectBlocks {
   adopt(blocks: readonly WrittenBlock[]): Promise<void>;
 }
 
+/** The directories of a store; undefined where blocks lie beside them too, as rfs put them before July 2024. */
+export type Shards = ReadonlySet<string> | undefined;
+
+/** Finds out what may hold blocks. @throws Failure when the store cannot be read */
+export function shardsOf(root: string): Shards {
+  try {
+    const shards = new Set<string>();
+    const directory = opendirSync(root);
+    try {
+      for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+        if (isBlockId(entry.name)) return undefined;
+        shards.add(entry.name);
+      }
+    } finally {
+      directory.closeSync();
+    }
+    return shards;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return new Set();
+    throw directoryFailure(`dir://${root}`, 'cannot list the blocks', error);
+  }
+}
+
 /**
  * Writes blocks into a directory store for a thread that has nothing else to do, with calls that block. A block is whole, but it
  * has a temporary name: `DirectBlocks.adopt` gives it the right one.
  */
 export class DirectWriter {
   readonly #root: string;
+  readonly #shards: Shards;
   readonly #mark = `${process.pid}.${randomBytes(4).toString('hex')}${threadId.toString(16)}`;
   #count = 0;
 
-  constructor(root: string) {
+  /** @param shards what `shardsOf` found when the work began: other directories hold only what was put since */
+  constructor(root: string, shards?: Shards) {
     this.#root = root;
+    this.#shards = shards;
   }
 
   /**
@@ -38,11 +74,16 @@ export class DirectWriter {
    */
   write(id: BlockId, blob: Uint8Array): string | undefined {
     try {
-      if (this.#claim(shardedPath(this.#root, id)) || this.#claim(flatPath(this.#root, id))) return undefined;
-      return this.#writeNew(id, blob);
+      return this.#holds(id) ? undefined : this.#writeNew(id, blob);
     } catch (error) {
       throw directoryFailure(`dir://${this.#root}`, `cannot write block ${id}`, error);
     }
+  }
+
+  #holds(id: BlockId): boolean {
+    if (this.#shards !== undefined)
+      return this.#shards.has(id.slice(0, 2)) && this.#claim(shardedPath(this.#root, id));
+    return this.#claim(shardedPath(this.#root, id)) || this.#claim(flatPath(this.#root, id));
   }
 
   /** As `DirUpkeep.claim`: the time first, and then a look whether it is still there. */
@@ -58,7 +99,7 @@ export class DirectWriter {
   }
 
   #writeNew(id: BlockId, blob: Uint8Array): string {
-    const temporary = `${dirname(shardedPath(this.#root, id))}/.${id}.${this.#mark}${(this.#count++).toString(16)}.tmp`;
+    const temporary = `${shardPath(this.#root, id)}/.${id}.${this.#mark}${(this.#count++).toString(16)}.tmp`;
     const file = create(temporary);
     try {
       for (let written = 0; written < blob.length; ) written += writeSync(file, blob, written);

@@ -1,7 +1,9 @@
+import { shardsOf } from '../../store/direct-writer.ts';
 import type { Store } from '../../store/store.ts';
 import { claimBlock } from '../../store/upkeep.ts';
 import type { BlockTable } from './block-table.ts';
 import type { AddedBlock } from './job.ts';
+import type { TargetDirectory } from './job-runner.ts';
 
 export interface StoredCounts {
   /** Blocks that the store did not have. */
@@ -29,6 +31,8 @@ const mostAdoptions = 32;
 /** Brings the blocks that jobs added into the store, and says in the table which are there. */
 export class BlockSink {
   readonly counts: StoredCounts = { newBlocks: 0, storedBytes: 0 };
+  /** The directory into which threads write blocks by themselves. */
+  readonly directory: TargetDirectory | undefined;
   readonly #options: BlockSinkOptions;
   readonly #underway = new Set<Promise<void>>();
   /** Whether there is nothing to ask for: what is put is new. */
@@ -37,11 +41,8 @@ export class BlockSink {
 
   constructor(options: BlockSinkOptions) {
     this.#options = options;
-  }
-
-  /** The directory into which threads write blocks by themselves. */
-  get directory(): string | undefined {
-    return this.#options.dryRun ? undefined : this.#options.store.direct?.root;
+    const root = options.dryRun ? undefined : options.store.direct?.root;
+    this.directory = root === undefined ? undefined : { root, shards: shardsOf(root) };
   }
 
   /** Finds out whether the store holds anything, where asking for that costs less than asking for each block. */

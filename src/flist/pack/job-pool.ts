@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../../base/errors.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
@@ -25,21 +26,20 @@ const jobsPerThread = 2;
 const mostThreads = 16;
 
 /**
- * Does jobs in as many threads as there are cores. They are started when there is more than one job: a small tree is packed
- * before a thread would have begun.
+ * Does jobs in as many threads as there are cores. This thread is one of them whenever it would wait, unless blocks come back to
+ * it: then it has to be there for the store. Others are started when there is more than one job.
  */
 export class JobPool {
   readonly #options: JobRunnerOptions;
   readonly #threadCount: number;
   readonly #threads: Thread[] = [];
   readonly #queue: Task[] = [];
-  /** Does the jobs here when there are no threads. */
+  /** Does jobs here. */
   #runner: JobRunner | undefined;
-  #isStarted = false;
 
   constructor(options: JobRunnerOptions, threadCount = Math.min(availableParallelism(), mostThreads)) {
     this.#options = options;
-    this.#threadCount = threadCount;
+    this.#threadCount = options.directory === undefined ? threadCount : threadCount - 1;
   }
 
   /** Jobs that no thread has yet. */
@@ -49,25 +49,24 @@ export class JobPool {
 
   add(task: Task): void {
     this.#queue.push(task);
-    if (this.#runner !== undefined) void this.#runHere(this.#runner);
-    else if (this.#queue.length > 1) this.start();
+    if (this.#threads.length === 0 && this.#queue.length > 1) this.#start();
     this.#dispatch();
   }
 
-  /** Starts the threads, also for one job. */
-  start(): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
-    for (let i = 0; i < this.#threadCount; i++) this.#threads.push(this.#newThread());
-    this.#dispatch();
-  }
-
-  /** To be called when there will be no further job but for files that are read again. */
-  async finish(): Promise<void> {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
-    this.#runner = await JobRunner.create(this.#options);
-    await this.#runHere(this.#runner);
+  /** To be called instead of waiting. @returns whether a job was done here */
+  async help(): Promise<boolean> {
+    if (this.#threads.length > 0 && this.#options.directory === undefined) return false;
+    if (this.#queue.length === 0) return false;
+    this.#runner ??= await JobRunner.create(this.#options);
+    const task = this.#queue.shift();
+    if (task === undefined) return false;
+    try {
+      await task.onResult(this.#runner.run(task));
+    } catch (error) {
+      task.onFailure(error);
+    }
+    await setImmediate(); // the threads and the store get their turn
+    return true;
   }
 
   /** Gives up the jobs that no thread has begun, waits for the others, and ends the threads. */
@@ -80,14 +79,8 @@ export class JobPool {
     }
   }
 
-  async #runHere(runner: JobRunner): Promise<void> {
-    for (let task = this.#queue.shift(); task !== undefined; task = this.#queue.shift()) {
-      try {
-        await task.onResult(runner.run(task));
-      } catch (error) {
-        task.onFailure(error);
-      }
-    }
+  #start(): void {
+    for (let i = 0; i < this.#threadCount; i++) this.#threads.push(this.#newThread());
   }
 
   #newThread(): Thread {

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { errnoOf } from '../../base/errors.ts';
 import { systemPath } from '../../base/names.ts';
-import { DirectWriter } from '../../store/direct-writer.ts';
+import { DirectWriter, type Shards } from '../../store/direct-writer.ts';
 import { blockSize } from '../block-codec.ts';
 import { BlockEncoder } from '../block-encoder.ts';
 import { BlockTable, type SharedBlocks } from './block-table.ts';
@@ -10,7 +10,13 @@ import type { AddedBlock, FilePiece, JobResult, PackJob, Piece, PieceProblem } f
 export interface JobRunnerOptions {
   readonly blocks: SharedBlocks;
   /** The directory store into which blocks are written; without it they go back to the main thread. */
-  readonly directory?: string | undefined;
+  readonly directory?: TargetDirectory | undefined;
+}
+
+/** A directory store, and what was in it when the pack began. */
+export interface TargetDirectory {
+  readonly root: string;
+  readonly shards: Shards;
 }
 
 /** A file is not what it was when it was found. */
@@ -29,7 +35,7 @@ export class JobRunner {
   private constructor({ blocks, directory }: JobRunnerOptions, encoder: BlockEncoder) {
     this.#table = new BlockTable(blocks);
     this.#encoder = encoder;
-    this.#writer = directory === undefined ? undefined : new DirectWriter(directory);
+    this.#writer = directory && new DirectWriter(directory.root, directory.shards);
   }
 
   static async create(options: JobRunnerOptions): Promise<JobRunner> {

@@ -134,7 +134,6 @@ export class PackPipeline {
       await this.#sink.open();
       await this.#takeAll(entries);
       this.#flush();
-      await this.#pool.finish();
       while (this.#rows.length > 0) await this.#write();
     } catch (error) {
       this.#fail(error);
@@ -249,6 +248,7 @@ export class PackPipeline {
       onResult: (result) => this.#finish(items, result),
       onFailure: (reason) => this.#fail(reason),
     });
+    this.#wake(); // it may be done here
   }
 
   /** Takes the result of a job; returns when the thread may go on. */
@@ -298,11 +298,10 @@ export class PackPipeline {
     this.#wake();
   }
 
-  /** Writes the rows that are ready, and if there are none, waits for one. */
+  /** Writes the rows that are ready, and if there are none, helps or waits. */
   async #write(): Promise<void> {
     const news = this.#news.promise;
-    if (await this.#writeReady()) return;
-    this.#pool.start();
+    if ((await this.#writeReady()) || (await this.#pool.help())) return;
     await news;
   }
 
@@ -338,12 +337,12 @@ export class PackPipeline {
     return row.unchanged === unchanged ? undefined : this.#options.previous!.rowAt(unchanged).refs;
   }
 
-  /** Waits for something to end. */
+  /** Returns when something has ended. */
   async #room(): Promise<void> {
     this.#throwIfFailed();
     this.#flush();
-    this.#pool.start();
-    await this.#news.promise;
+    const news = this.#news.promise;
+    if (!(await this.#pool.help())) await news;
     this.#throwIfFailed();
   }
 
