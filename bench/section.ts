@@ -10,6 +10,7 @@ export const benchmarks = [
   'repack',
   'unpack',
   'verify',
+  'mount-warm',
   'clone',
   'cache',
   's3-latency',
