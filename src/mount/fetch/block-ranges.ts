@@ -46,3 +46,16 @@ export function blockRanges(
   }
   return ranges;
 }
+
+/** The block at a place among all blocks of the manifest. */
+export function fileBlockOfPlace(columns: ManifestColumns, place: number): FileBlock {
+  const { blockStart } = columns;
+  let [low, high] = [0, blockStart.length - 2]; // the last row that starts at the place or before it
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (blockStart[middle]! <= place) low = middle;
+    else high = middle - 1;
+  }
+  const index = place - blockStart[low]!;
+  return { row: low, index, place, size: plainSizeAt(columns, low, index) };
+}

@@ -45,6 +45,8 @@ export interface BlockOrder {
   readonly blob: Uint8Array | undefined;
   /** Whether the cache may have it. */
   readonly mayBeKept: boolean;
+  /** Whether to put it into the cache. */
+  readonly keep: boolean;
   readonly replies: readonly ReadyReply[];
 }
 
@@ -117,7 +119,7 @@ class BlockThread {
     for (const { unique, start, end } of replies)
       sendReply(this.#data.device, unique, [plain.subarray(start, end)]);
     const keep = () => {
-      if (from === 'store') this.#keep(order.block, plain);
+      if (from === 'store' && order.keep) this.#keep(order.block, plain);
       this.#memory.unpin(slot);
     };
     return { result: { slot, from }, isAwaited, keep };

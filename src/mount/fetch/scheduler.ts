@@ -8,7 +8,13 @@ import type { LocalDirectory } from '../../store/local.ts';
 import type { Counter, ThreadCounter } from '../statistics.ts';
 import type { BlockKeeper } from './block-keeper.ts';
 import { BlockMemory, BlockMemoryOwner, type SharedBlockMemory, type Slot } from './block-memory.ts';
-import { type BlockRange, blockRanges, type FileBlock, fileBlockAt } from './block-ranges.ts';
+import {
+  type BlockRange,
+  blockRanges,
+  type FileBlock,
+  fileBlockAt,
+  fileBlockOfPlace,
+} from './block-ranges.ts';
 import type { BlockOrder, OrderResult } from './block-thread.ts';
 import type { BlockThreads, BlockThreadsOptions } from './block-threads.ts';
 import { Readahead } from './readahead.ts';
@@ -29,6 +35,16 @@ const bytesPerMessage = 512 << 10;
 /** Work that is worth the start of threads: 30 milliseconds of processor time each. */
 const blocksWorthThreads = 32;
 const bytesWorthThreads = 4 << 20;
+
+/**
+ * Smaller blocks of a directory on this machine are not kept while there is more to do: a file in the cache costs more than
+ * reading the block again. They are when nothing else is to be done.
+ */
+const smallToKeep = 128 << 10;
+/** As many of them are remembered. */
+const mostToKeep = 1 << 20;
+/** Milliseconds without work after which they are kept. */
+const pauseBeforeKeeping = 300;
 
 /** Milliseconds without work after which the threads end. */
 const idleTime = 30_000;
@@ -99,6 +115,9 @@ export class Scheduler {
   #threads: BlockThreads | undefined;
   #fetching = 0;
   #begun = { blocks: 0, bytes: 0 };
+  /** Places of blocks that are still to be kept. */
+  readonly #toKeep: number[] = [];
+  #keepTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -189,6 +208,7 @@ export class Scheduler {
     this.#isClosed = true;
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#keepTimer);
     this.#options.stored.close();
     for (const { onSettled } of this.#blocks.values()) onSettled?.();
     await this.#threads?.close();
@@ -200,12 +220,11 @@ export class Scheduler {
       return;
     }
     const block = this.#blocks.get(this.#keyOf(range)) ?? this.#newBlock(range, 'asked');
+    block.parts.push({ read, piece, place: range.place, isHanded: false });
     if (block.slot !== undefined && (block.state === 'ready' || this.#owner.await(block.slot))) {
-      this.#owner.alsoAt(range.place, block.slot);
-      this.#give(read, piece, this.#memory.bytes(block.slot));
+      this.#giveParts(block, block.slot);
       return;
     }
-    block.parts.push({ read, piece, place: range.place, isHanded: false });
     if (read.ranges.length > 1) block.mayBeKept = true;
     if (block.state === 'queued' && block.priority !== 'asked') {
       block.priority = 'asked';
@@ -227,7 +246,12 @@ export class Scheduler {
     isMarked = false,
   ): boolean {
     if (isZeroBlock(this.#columns, wanted.row, wanted.index)) return false;
-    if (this.#blocks.has(this.#keyOf(wanted))) return false;
+    const known = this.#blocks.get(this.#keyOf(wanted));
+    if (known !== undefined) {
+      const isHere = known.state === 'ready' && priority === 'prefetch';
+      if (isHere) this.#options.keeper?.put(wanted, this.#memory.bytes(known.slot!));
+      return false;
+    }
     const block = this.#newBlock(wanted, priority);
     block.mayBeKept = true;
     block.isMarked = isMarked;
@@ -322,6 +346,20 @@ export class Scheduler {
   }
 
   #allocate(block: Block): boolean {
+    if (this.#allocateFree(block)) return true;
+    if (block.priority !== 'asked') return false;
+    this.#letGo();
+    return this.#allocateFree(block);
+  }
+
+  /** Copies what READs hold that wait for more, so that they do not keep each other from getting it. */
+  #letGo(): void {
+    for (const { state, parts } of this.#blocks.values())
+      if (state === 'ready')
+        for (const { read, piece } of parts.splice(0)) if (!read.isEnded) read.own(piece);
+  }
+
+  #allocateFree(block: Block): boolean {
     const { place, size, priority, isMarked } = block;
     block.slot ??= this.#owner.allocate(block, {
       place,
@@ -335,8 +373,10 @@ export class Scheduler {
 
   /** What a thread is to do for a block that has a slot: fill that, and answer the READs that need nothing else. */
   #order(block: Block, blob: Uint8Array | undefined): BlockOrder {
-    const { row, index, place, size, mayBeKept } = block;
+    const { row, index, place, size } = block;
     const slot = block.slot!;
+    const keep = blob !== undefined || size >= smallToKeep || block.priority === 'prefetch';
+    if (!keep) this.#keepLater(place);
     block.state = 'underway';
     this.#filling.set(slot, block);
     const replies = [];
@@ -351,7 +391,8 @@ export class Scheduler {
       block: { row, index, place, size },
       slot,
       blob,
-      mayBeKept: mayBeKept && blob === undefined,
+      mayBeKept: block.mayBeKept && blob === undefined,
+      keep,
       replies,
     };
   }
@@ -391,13 +432,19 @@ export class Scheduler {
   /** Gives a block that is in its slot to all who wait for it. */
   #filled(block: Block): void {
     block.state = 'ready';
-    const plain = this.#memory.bytes(block.slot!);
-    for (const { read, piece, place, isHanded } of block.parts.splice(0)) {
-      if (place !== block.place) this.#owner.alsoAt(place, block.slot!);
+    this.#giveParts(block, block.slot!);
+    this.#settled(block);
+  }
+
+  /** What READs that still wait for other blocks were given stays where it is for them. */
+  #giveParts(block: Block, slot: Slot): void {
+    const plain = this.#memory.bytes(slot);
+    for (const { read, piece, place, isHanded } of block.parts) {
+      if (place !== block.place) this.#owner.alsoAt(place, slot);
       if (isHanded) this.#ended(read);
       else this.#give(read, piece, plain);
     }
-    this.#settled(block);
+    block.parts = block.parts.filter(({ read }) => !read.isEnded);
   }
 
   #settled(block: Block): void {
@@ -459,7 +506,10 @@ export class Scheduler {
 
   /** Gives a block that has no slot to all who wait for it. */
   #givePlain(block: Block, plain: Uint8Array): void {
-    for (const { read, piece } of block.parts.splice(0)) this.#give(read, piece, plain);
+    for (const { read, piece } of block.parts.splice(0)) {
+      this.#give(read, piece, plain);
+      if (!read.isEnded) read.own(piece);
+    }
     this.#settled(block);
     this.#forget(block);
   }
@@ -545,8 +595,21 @@ export class Scheduler {
     }
   }
 
+  #keepLater(place: number): void {
+    if (this.#options.keeper === undefined || this.#toKeep.length >= mostToKeep) return;
+    this.#toKeep.push(place);
+    this.#keepTimer ??= setTimeout(() => void this.#keepNow(), pauseBeforeKeeping).unref();
+  }
+
+  async #keepNow(): Promise<void> {
+    this.#keepTimer = undefined;
+    const places = this.#toKeep.splice(0);
+    await this.prefetch(places.map((place) => fileBlockOfPlace(this.#columns, place)));
+  }
+
   #considerThreads(): void {
     this.#idleTimer?.refresh();
+    this.#keepTimer?.refresh();
     if (this.#threads !== undefined || this.#options.startThreads === undefined) return;
     const { blocks, bytes } = this.#begun;
     if (blocks < blocksWorthThreads && bytes < bytesWorthThreads) return;

@@ -24,14 +24,19 @@ export class WaitingRead {
 
   /**
    * Gives it one range.
-   * @param plain the whole block, valid only for this call; it is copied unless nothing else is missing
-   * @returns the pieces of the answer when they are complete, to be sent at once
+   * @param plain the whole block, which must stay as it is until the READ has ended, or `own` was called
+   * @returns the pieces of the answer when they are complete
    */
   give(piece: number, plain: Uint8Array): readonly Uint8Array[] | undefined {
     const { start, end } = this.ranges[piece]!;
-    const bytes = plain.subarray(start, end);
-    this.#missing--;
-    this.#pieces[piece] = this.#missing === 0 ? bytes : Buffer.from(bytes);
+    if (this.#pieces[piece] === undefined) this.#missing--;
+    this.#pieces[piece] = plain.subarray(start, end);
     return this.#missing === 0 ? (this.#pieces as Uint8Array[]) : undefined;
+  }
+
+  /** Copies a range that it was given, so that the block may go. */
+  own(piece: number): void {
+    const bytes = this.#pieces[piece];
+    if (bytes !== undefined) this.#pieces[piece] = Buffer.from(bytes);
   }
 }
