@@ -22,7 +22,7 @@ export const counters = [
   'readsFromMemory',
   'readsFromCache',
   'readsWaited',
-  /** READ requests that ended with an error, and those of them that ended at the deadline. */
+  /** READ requests that ended with an error, those of them that say that the store did not answer, and those that were given up. */
   'readsFailed',
   'readsLate',
   'readsInterrupted',

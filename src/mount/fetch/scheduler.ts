@@ -567,6 +567,7 @@ export class Scheduler {
     counter.took('readWaited', performance.now() - read.since);
     const counted: Counter = errno === undefined ? 'bytesRead' : 'readsFailed';
     counter.add(counted, errno === undefined ? read.size : 1);
+    if (errno === constants.errno.ETIMEDOUT) counter.add('readsLate');
   }
 
   #watchDeadlines(): void {
@@ -582,10 +583,9 @@ export class Scheduler {
   }
 
   #endLateReads(): void {
-    const { stored, counter, deadline } = this.#options;
+    const { stored, deadline } = this.#options;
     for (const read of this.#reads.values()) {
       if (performance.now() - read.since < deadline) break;
-      counter.add('readsLate');
       this.#end(read, constants.errno.ETIMEDOUT);
       for (const range of read.ranges) {
         const block = this.#blocks.get(this.#keyOf(range));
