@@ -249,7 +249,7 @@ export class Scheduler {
     const known = this.#blocks.get(this.#keyOf(wanted));
     if (known !== undefined) {
       const isHere = known.state === 'ready' && priority === 'prefetch';
-      if (isHere) this.#options.keeper?.put(wanted, this.#memory.bytes(known.slot!));
+      if (isHere) this.#keep(wanted, this.#memory.bytes(known.slot!));
       return false;
     }
     const block = this.#newBlock(wanted, priority);
@@ -499,9 +499,15 @@ export class Scheduler {
       this.#filled(block);
       this.#memory.unpin(block.slot!);
     } else this.#givePlain(block, plain);
-    this.#options.keeper?.put(block, plain);
-    if (this.#options.keeper !== undefined) this.#options.counter.add('keptBytes', plain.length);
+    this.#keep(block, plain);
     release(plain);
+  }
+
+  #keep(block: FileBlock, plain: Uint8Array): void {
+    const { keeper, counter } = this.#options;
+    if (keeper === undefined) return;
+    keeper.put(block, plain);
+    counter.add('keptBytes', plain.length);
   }
 
   /** Gives a block that has no slot to all who wait for it. */
