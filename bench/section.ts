@@ -16,6 +16,7 @@ export const benchmarks = [
   's3-latency',
   'dir-store',
   'block-workers',
+  'trace',
 ] as const;
 
 /** What stands above the sections. */

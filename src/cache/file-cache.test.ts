@@ -146,6 +146,23 @@ describe('a file of several blocks', () => {
     open.close();
   });
 
+  test('says how many of its blocks are here, wherever they lie', () => {
+    const { directory, cache } = emptyCache();
+    const file = randomFile(threeBlocks);
+    expect(cache.blocksHere(file)).toBe(0);
+    cache.put(file, 2, file.plain(2));
+    expect(cache.blocksHere(file)).toBe(1);
+    plant(placeOf(directory, fileOf(file.plain(0))), file.plain(0));
+    plant(placeOf(directory, fileOf(file.plain(2))), file.plain(2));
+    expect(cache.blocksHere(file)).toBe(2);
+    putAll(cache, file);
+    expect(cache.blocksHere(file)).toBe(3);
+    const small = randomFile(10);
+    expect(cache.blocksHere(small)).toBe(0);
+    cache.put(small, 0, small.bytes);
+    expect(cache.blocksHere(small)).toBe(1);
+  });
+
   test('loses only the block that is wrong', () => {
     const { directory, cache } = emptyCache();
     const file = randomFile(threeBlocks);

@@ -37,6 +37,8 @@ const verifiedAtOnce = 4 << 20;
 
 /** Seconds between two notes of the use of one file. */
 const noteEvery = 30;
+/** Of a larger file, blocks that lie by themselves are not counted. */
+const blocksLookedFor = 1024;
 
 /**
  * Plain files on the disk of this machine, whole or in part, for one thread. A directory may be shared by threads, processes and
@@ -99,6 +101,25 @@ export class FileCache {
     if (this.#files.hasWhole(file)) return 'whole';
     for (let i = 0; i < file.count; i++) if (this.has(file, i)) return 'partial';
     return 'none';
+  }
+
+  /**
+   * How many blocks of a file are here, as far as that can be said without reading them. Those of a large file that lie by
+   * themselves, as rfs leaves them, are not looked for: that would take long.
+   */
+  blocksHere(file: PlainFile): number {
+    if (!hasAllBlocks(file)) return 0;
+    if (file.count > 1 && this.#files.hasWhole(file)) return file.count;
+    const flags = Buffer.alloc(file.count);
+    quiet(() => {
+      const open = file.count > 1 ? this.#openFile(file) : undefined;
+      if (open?.kind === 'part') readExactly(open.map!, flags, flagAt(file.count, 0));
+    });
+    const isLarge = file.count > blocksLookedFor;
+    let here = 0;
+    for (let i = 0; i < file.count; i++)
+      if (flags[i] === 1 || (!isLarge && this.#files.hasBlock(file.block(i)))) here++;
+    return here;
   }
 
   /**

@@ -37,6 +37,7 @@ await runFace({
     dump: { summary: 'print everything in a flist as text', load: () => import('./rfs/dump.ts') },
     'from-dump': { summary: 'make the flist of a dump', load: () => import('./rfs/from-dump.ts') },
     verify: { summary: 'check a flist and every block that it needs', load: () => import('./rfs/verify.ts') },
+    top: { summary: 'show what mounts are doing', load: () => import('./rfs/top.ts') },
     flist: { summary: 'show what is in a flist', load: () => import('./rfs/flist.ts') },
     config: {
       summary: 'list and change the tags and stores of a flist',

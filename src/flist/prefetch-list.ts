@@ -35,6 +35,12 @@ export function* prefetchRows({ prefetch }: ManifestColumns) {
     yield { row: prefetch[at]!, first: prefetch[at + 1]!, last: prefetch[at + 2]! };
 }
 
+/** Each block that is to be fetched ahead, in order. */
+export function* prefetchBlocks(columns: ManifestColumns): Generator<{ row: number; index: number }> {
+  for (const { row, first, last } of prefetchRows(columns))
+    for (let index = first; index <= last; index++) yield { row, index };
+}
+
 /** Checks that every block that is to be fetched ahead is there, and named once: so the list is no longer than the files. @throws Violation */
 export function checkPrefetchList(columns: ManifestColumns): void {
   const { ino, blockStart, prefetch } = columns;

@@ -4,10 +4,11 @@ import type { Errno } from '../fuse/protocol.ts';
 import { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
 import type { Filesystem, later } from '../fuse/session.ts';
 import type { FileOpener } from './file-opener.ts';
+import type { FlistXattrs } from './flist-xattrs.ts';
 import type { InodeTable } from './inode-table.ts';
 import type { TraceRecorder } from './trace-notes.ts';
 
-const { EINVAL, EISDIR, ENAMETOOLONG, ENOENT, ENOTDIR } = constants.errno;
+const { EINVAL, EISDIR, ENAMETOOLONG, ENODATA, ENOENT, ENOTDIR } = constants.errno;
 
 const directoryType = 0o040000;
 const regularType = 0o100000;
@@ -29,6 +30,8 @@ export interface FileAccess {
 export interface FlistFilesystemOptions {
   /** Notes which blocks are read. */
   readonly trace?: TraceRecorder | undefined;
+  /** Gives what the mount says of a file as extended attributes, which are not listed. */
+  readonly looks?: FlistXattrs | undefined;
   /** Without it the kernel opens files by itself. */
   readonly opener?: FileOpener | undefined;
 }
@@ -45,7 +48,7 @@ export class FlistFilesystem implements Filesystem {
   readonly #statfs: Statfs;
   readonly #trace: TraceRecorder | undefined;
 
-  constructor(table: InodeTable, files: FileAccess, { trace, opener }: FlistFilesystemOptions = {}) {
+  constructor(table: InodeTable, files: FileAccess, { trace, looks, opener }: FlistFilesystemOptions = {}) {
     this.#table = table;
     this.#files = files;
     this.#trace = trace;
@@ -53,8 +56,11 @@ export class FlistFilesystem implements Filesystem {
       this.open = (node) => this.#notRegular(node) ?? opener.open(node);
       this.release = (node, answer) => opener.release(node, answer);
     }
-    if (table.hasXattrs) {
-      this.getxattr = (node, name) => (table.has(node) ? table.xattr(node, name) : ENOENT);
+    if (table.hasXattrs || looks !== undefined) {
+      this.getxattr = (node, name) => {
+        const value = table.has(node) ? table.xattr(node, name) : ENOENT;
+        return value === ENODATA ? (looks?.value(node - 1, name) ?? value) : value;
+      };
       this.listxattr = (node) => (table.has(node) ? table.xattrNames(node) : ENOENT);
     }
     const { inodes, bytes } = table.totals();

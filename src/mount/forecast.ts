@@ -4,7 +4,7 @@ import type { PlainFile } from '../cache/plain-file.ts';
 import { shareCache } from '../cache/shared-cache.ts';
 import { isZeroBlock, type ManifestColumns } from '../flist/manifest-columns.ts';
 import { EqualBlocks, type PlacedBlock, placedBlock, placedBlocks } from '../flist/placed-blocks.ts';
-import { prefetchRows } from '../flist/prefetch-list.ts';
+import { prefetchBlocks } from '../flist/prefetch-list.ts';
 import { plainFileAt } from './plain-file-at.ts';
 
 /** What reading some files takes. Bytes are plain ones: what a store sends is compressed. */
@@ -61,8 +61,7 @@ function* everyBlock(columns: ManifestColumns): Generator<BlockOfFile> {
 }
 
 function* listedBlocks(columns: ManifestColumns): Generator<BlockOfFile> {
-  for (const { row, first, last } of prefetchRows(columns))
-    for (let index = first; index <= last; index++) yield [row, placedBlock(columns, row, index)];
+  for (const { row, index } of prefetchBlocks(columns)) yield [row, placedBlock(columns, row, index)];
 }
 
 function needOf(columns: ManifestColumns, isCached: IsCached, blocks: Iterable<BlockOfFile>): Need {

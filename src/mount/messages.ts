@@ -2,6 +2,7 @@ import type { SharedCache } from '../cache/shared-cache.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import type { SharedBlockMemory } from './fetch/block-memory.ts';
+import type { SharedFileStores } from './fetch/file-stores.ts';
 import type { IoMode } from './io-mode.ts';
 import type { SharedStatistics } from './statistics.ts';
 import type { TraceNotes } from './trace-notes.ts';
@@ -20,6 +21,9 @@ export interface MountWorkerData {
   /** Undefined when nothing is kept. */
   readonly cache: SharedCache | undefined;
   readonly io: IoMode;
+  readonly stores: SharedFileStores;
+  /** Whether `FlistXattrs` are given also where the flist has no attributes. */
+  readonly xattrs: boolean;
   /** Where first touches of blocks are noted, when they are. */
   readonly trace: TraceNotes | undefined;
   /** The file of the table of open files, when that shall outlive this process. */

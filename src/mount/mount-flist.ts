@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import { describeError } from '../base/errors.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { type Manifest, readManifest } from '../flist/manifest.ts';
-import type { ManifestColumns } from '../flist/manifest-columns.ts';
+import { type ManifestColumns, pathAt } from '../flist/manifest-columns.ts';
+import { prefetchBlocks } from '../flist/prefetch-list.ts';
 import { checkBacking } from '../fuse/backing.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import { openRoutes } from '../store/open.ts';
@@ -11,6 +13,7 @@ import { chooseIoMode, type IoChoice, type IoMode } from './io-mode.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { MountServer } from './mount-server.ts';
 import type { StatisticsSnapshot } from './statistics.ts';
+import type { MountFigures } from './stats/figures.ts';
 import { TraceFile } from './trace-file.ts';
 import { makeTraceNotes } from './trace-notes.ts';
 
@@ -33,6 +36,15 @@ export interface MountFlistOptions {
   readonly trace?: string;
   /** How files are opened; by their sizes by default. */
   readonly io?: IoChoice;
+  /**
+   * Plain bytes a second of what the flist says that is to be fetched ahead; 64 MiB by default, 0 for nothing. Not when `readOnce`.
+   */
+  readonly prefetch?: number;
+  /**
+   * Whether `user.flist.*` attributes are given also where the flist has none of its own. The kernel then asks for attributes of every
+   * file, which makes `ls -l` some 3 times as long.
+   */
+  readonly xattrs?: boolean;
   /** What lets another process go on with the mount when this one dies. */
   readonly kept?: KeptMount;
   /** Where lines about damage and a store that does not answer go; standard error by default. */
@@ -59,9 +71,16 @@ export interface MountedFlist {
   ): Promise<void>;
   /** What the mount has counted so far. */
   statistics(): StatisticsSnapshot;
+  /** The same, and what the mount is doing. */
+  figures(): MountFigures;
+  /** As `/proc/mounts` shows it: the pid of a process that stays as long as the mount. */
+  readonly source: string;
   /** Of a kept mount: writes what is to be written and ends this process at once, for another to go on. */
   leave?(): Promise<never>;
 }
+
+/** Plain bytes a second. */
+const usualPrefetch = 64 << 20;
 
 /**
  * Mounts a flist read-only on a directory, as root or by fusermount3. Blocks are fetched when they are read and kept in the cache. This
@@ -73,7 +92,7 @@ export interface MountedFlist {
 export async function mountFlist(options: MountFlistOptions): Promise<MountedFlist> {
   const { kept } = options;
   const log = options.log ?? ((line: string) => console.error(line));
-  const { columns, store, notes, trace } = await openParts(options, log).catch(async (error) => {
+  const { columns, store, mounted, notes, trace } = await openParts(options, log).catch(async (error) => {
     await kept?.begun?.abandon();
     throw error;
   });
@@ -88,6 +107,7 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
     worker: options.worker ?? new URL('./worker.ts', import.meta.url),
     trace: notes,
     kept,
+    xattrs: options.xattrs ?? false,
     log,
   });
   const done = server.done.finally(() => trace?.close());
@@ -96,10 +116,24 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   if (io === 'passthrough' && options.io === io && !session.features.includes('passthrough'))
     log(`files are not passed through: the kernel speaks FUSE 7.${session.minor} without it`);
   const { scheduler, statistics } = server.fetch;
+  const { prefetch = usualPrefetch } = options;
+  if (prefetch > 0 && !options.readOnce)
+    scheduler.prefetch(prefetchBlocks(columns), prefetch).catch((error) => log(describeError(error)));
+  const figures = (): MountFigures => ({
+    mountpoint,
+    flist: typeof options.manifest === 'string' ? resolve(options.manifest) : '',
+    pid: process.pid,
+    mounted,
+    now: Date.now(),
+    statistics: statistics.snapshot(),
+    requests: scheduler.waiting().map(({ row, ...read }) => ({ path: pathAt(columns, row), ...read })),
+  });
   return {
     mountpoint,
     session,
+    source: server.source,
     done,
+    figures,
     unmount: () => server.unmount(),
     prefetch: (list, bytesPerSecond) => scheduler.prefetch(list, bytesPerSecond),
     statistics: () => statistics.snapshot(),
@@ -121,10 +155,10 @@ async function openParts(options: MountFlistOptions, log: (line: string) => void
       : options.manifest;
   const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
   const { columns } = manifest;
-  const notes =
-    options.trace === undefined ? undefined : makeTraceNotes(columns, options.kept?.mounted ?? Date.now());
+  const mounted = options.kept?.mounted ?? Date.now();
+  const notes = options.trace === undefined ? undefined : makeTraceNotes(columns, mounted);
   const trace = notes && (await TraceFile.open(options.trace!, { notes, columns, log }));
-  return { columns, store, notes, trace };
+  return { columns, store, mounted, notes, trace };
 }
 
 /** How files are opened. A mount without root or koffi does without passthrough, and says so when it was asked for. */

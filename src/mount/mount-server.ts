@@ -28,6 +28,8 @@ export interface MountServerOptions {
   readonly io: IoMode;
   /** Where the worker notes first touches of blocks, when it shall. */
   readonly trace?: TraceNotes | undefined;
+  /** See `MountFlistOptions.xattrs`. */
+  readonly xattrs: boolean;
   /** What outlives this server, when something does. */
   readonly kept?: KeptMount | undefined;
   readonly log: (line: string) => void;
@@ -64,6 +66,8 @@ export class MountServer {
       statistics: this.fetch.statistics.shared,
       cache,
       io: options.io,
+      stores: this.fetch.stores.shared,
+      xattrs: options.xattrs,
       trace: options.trace,
       openFiles: options.kept?.openFiles,
       takeOver: options.kept?.predecessor?.session,
@@ -98,6 +102,11 @@ export class MountServer {
       if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
       throw asFailure(error);
     }
+  }
+
+  /** As `/proc/mounts` shows it: the pid of a process that stays as long as the mount. */
+  get source(): string {
+    return this.#source;
   }
 
   async unmount(): Promise<void> {

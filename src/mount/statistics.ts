@@ -84,8 +84,10 @@ const mostStores = 16;
 const mostThreads = 16;
 
 const latencyStart = counters.length;
-const storeStart = latencyStart + latencies.length * histogramClasses;
-const storeWidth = storeCounters.length + histogramClasses;
+/** The classes, and the sum of the milliseconds. */
+const histogramWidth = histogramClasses + 1;
+const storeStart = latencyStart + latencies.length * histogramWidth;
+const storeWidth = storeCounters.length + histogramWidth;
 const rowWidth = storeStart + mostStores * storeWidth;
 
 const counterPlace = Object.fromEntries(counters.map((name, place) => [name, place])) as Record<
@@ -93,7 +95,7 @@ const counterPlace = Object.fromEntries(counters.map((name, place) => [name, pla
   number
 >;
 const latencyPlace = Object.fromEntries(
-  latencies.map((name, index) => [name, latencyStart + index * histogramClasses]),
+  latencies.map((name, index) => [name, latencyStart + index * histogramWidth]),
 ) as Record<Latency, number>;
 
 /** What crosses threads: the memory and the addresses of the stores. */
@@ -102,16 +104,23 @@ export interface SharedStatistics {
   readonly stores: readonly string[];
 }
 
+/** How long things took. */
+export interface Histogram {
+  /** `histogramClasses` of them. */
+  readonly classes: readonly number[];
+  /** All of them together. */
+  readonly milliseconds: number;
+}
+
 /** Figures of one store. */
-export type StoreSnapshot = { readonly address: string; readonly latency: readonly number[] } & {
+export type StoreSnapshot = { readonly address: string; readonly latency: Histogram } & {
   readonly [Name in StoreCounter]: number;
 };
 
 /** All figures at one moment; plain, so that it can be written as JSON. */
 export interface StatisticsSnapshot {
   readonly counters: Readonly<Record<Counter, number>>;
-  /** Histograms of `histogramClasses` classes. */
-  readonly latencies: Readonly<Record<Latency, readonly number[]>>;
+  readonly latencies: Readonly<Record<Latency, Histogram>>;
   readonly stores: readonly StoreSnapshot[];
 }
 
@@ -138,7 +147,10 @@ export class Statistics {
     const sums = new Float64Array(rowWidth);
     for (let thread = 0; thread < mostThreads; thread++)
       for (let i = 0; i < rowWidth; i++) sums[i]! += this.#figures[thread * rowWidth + i]!;
-    const histogram = (start: number) => [...sums.subarray(start, start + histogramClasses)];
+    const histogram = (start: number): Histogram => ({
+      classes: [...sums.subarray(start, start + histogramClasses)],
+      milliseconds: sums[start + histogramClasses]!,
+    });
     return {
       counters: Object.fromEntries(counters.map((name) => [name, sums[counterPlace[name]]!])) as Record<
         Counter,
@@ -146,7 +158,7 @@ export class Statistics {
       >,
       latencies: Object.fromEntries(
         latencies.map((name) => [name, histogram(latencyPlace[name])]),
-      ) as unknown as Record<Latency, number[]>,
+      ) as unknown as Record<Latency, Histogram>,
       stores: this.shared.stores.slice(0, mostStores).map((address, index) => {
         const start = storeStart + index * storeWidth;
         const [blocks, bytes, failures] = [sums[start]!, sums[start + 1]!, sums[start + 2]!];
@@ -170,7 +182,7 @@ export class ThreadCounter {
 
   /** @param milliseconds how long it took */
   took(name: Latency, milliseconds: number): void {
-    this.#row[latencyPlace[name] + classOf(milliseconds)]! += 1;
+    this.#took(latencyPlace[name], milliseconds);
   }
 
   /** A store gave a block. @param store its place among the stores */
@@ -178,12 +190,17 @@ export class ThreadCounter {
     const start = storePlace(store);
     this.#row[start]! += 1;
     this.#row[start + 1]! += bytes;
-    this.#row[start + storeCounters.length + classOf(milliseconds)]! += 1;
+    this.#took(start + storeCounters.length, milliseconds);
   }
 
   /** A store had no block to give, or a bad one. */
   storeFailed(store: number): void {
     this.#row[storePlace(store) + 2]! += 1;
+  }
+
+  #took(histogram: number, milliseconds: number): void {
+    this.#row[histogram + classOf(milliseconds)]! += 1;
+    this.#row[histogram + histogramClasses]! += Math.max(milliseconds, 0);
   }
 }
 

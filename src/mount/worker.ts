@@ -15,8 +15,10 @@ import { BlockKeeper } from './fetch/block-keeper.ts';
 import { BlockMemory } from './fetch/block-memory.ts';
 import { type BlockThreadData, blockThreadRole, runBlockThread } from './fetch/block-thread.ts';
 import { FileReader } from './fetch/file-reader.ts';
+import { FileStores } from './fetch/file-stores.ts';
 import { cachedOpener, type FileOpener, PassthroughOpener } from './file-opener.ts';
 import { FlistFilesystem } from './filesystem.ts';
+import { FlistXattrs } from './flist-xattrs.ts';
 import { InodeTable } from './inode-table.ts';
 import type { IoMode } from './io-mode.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
@@ -35,10 +37,11 @@ async function serveMount(data: MountWorkerData): Promise<void> {
   const { device, inodes, cache } = data;
   const counter = new Statistics(data.statistics).counter(1);
   const log = (line: string) => tell({ type: 'log', line });
+  const keeper = cache && new BlockKeeper(cache, inodes, log);
   const reader = new FileReader({
     columns: inodes,
     memory: new BlockMemory(data.memory, inodes),
-    keeper: cache && new BlockKeeper(cache, inodes, log),
+    keeper,
     counter,
     reply: (unique, pieces) => sendReply(device, unique, pieces),
     fetch: (unique, row, offset, size) => tell({ type: 'read', unique, row, offset, size }),
@@ -49,7 +52,15 @@ async function serveMount(data: MountWorkerData): Promise<void> {
   const table = new InodeTable(inodes);
   const openFiles = new OpenFiles(data.openFiles);
   const opener = openerOf(data, log);
-  const filesystem = new FlistFilesystem(table, reader, { trace, opener });
+  const stores = new FileStores(data.stores);
+  const looks = new FlistXattrs({
+    columns: inodes,
+    cachedBlocks: (row) => keeper?.blocksHere(row) ?? 0,
+    storeOf: (row) => stores.addressOf(row),
+  });
+  // Where the flist has attributes of its own, the kernel asks for them anyway.
+  const told = data.xattrs || table.hasXattrs ? looks : undefined;
+  const filesystem = new FlistFilesystem(table, reader, { trace, looks: told, opener });
   tell({ type: 'ready' });
   serve(device, filesystem, {
     givenUp: data.givenUp,

@@ -58,8 +58,8 @@ export interface ReplicaAnswer {
   readonly milliseconds: number;
 }
 
-/** What turns stored bytes into what the caller wants. @throws Failure `corrupt` for bytes that are not the block. */
-export type Check<T> = (blob: Uint8Array) => T | Promise<T>;
+/** What turns stored bytes, and the address of the store that gave them, into what the caller wants. @throws Failure `corrupt` for bytes that are not the block. */
+export type Check<T> = (blob: Uint8Array, address: string) => T | Promise<T>;
 
 /**
  * Several stores as one: shards by the first byte of the block id, and replicas where ranges overlap (flist format, section
@@ -211,7 +211,7 @@ export class Failover implements Store {
         blob = await member.store.get(id, signal);
         milliseconds = clock.now() - started;
         const { length } = blob;
-        const value = await check(blob);
+        const value = await check(blob, member.store.address);
         answered(length);
         member.trust.gaveGood();
         await this.#heal(misses, id, blob, signal);
@@ -290,7 +290,9 @@ export async function getChecked<T>(
   check: Check<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  return store instanceof Failover ? store.getChecked(id, check, signal) : check(await store.get(id, signal));
+  return store instanceof Failover
+    ? store.getChecked(id, check, signal)
+    : check(await store.get(id, signal), store.address);
 }
 
 /** Puts the good bytes over bad ones, and looks. A store may keep what it has: there the bad block is deleted first. */

@@ -11,8 +11,12 @@ import { flistNames } from '../../src/build/flist-names.ts';
 import { projectAt } from '../../src/build/project.ts';
 import { readRecipe, recipeSchema } from '../../src/build/recipe.ts';
 import { stages } from '../../src/build/stages.ts';
+import { sampleManifest } from '../../src/flist/test-manifest.ts';
 import { parseRequestPath } from '../../src/hub/request-path.ts';
 import { initramfsName } from '../../src/image/initramfs.ts';
+import { FlistXattrs } from '../../src/mount/flist-xattrs.ts';
+import { formatMetrics } from '../../src/mount/stats/prometheus.ts';
+import { emptyStatistics, figuresOf } from '../../src/mount/stats/test-figures.ts';
 import { milestones } from '../../src/node/console.ts';
 import { paths } from '../../src/node/paths.ts';
 import { readUnitDirectory } from '../../src/node/unit-directory.ts';
@@ -264,6 +268,24 @@ describe('the page of the stores', () => {
     const urls = found(text, /'(fault\+[^']+)'/g);
     expect(urls.length).toBeGreaterThan(1);
     for (const url of urls) splitAddress(url);
+  });
+});
+
+describe('the page of mounting', () => {
+  const text = read('docs/mounting.md');
+
+  it('has every metric', () => {
+    const metrics = formatMetrics(figuresOf(emptyStatistics()));
+    const documented = tableNames(text, '| metric | counts |');
+    expect(documented.sort()).toEqual(found(metrics, /^# TYPE (\w+)/gm));
+  });
+
+  it('has every attribute', () => {
+    const { columns } = sampleManifest();
+    const xattrs = new FlistXattrs({ columns, cachedBlocks: () => 0, storeOf: () => 'dir:' });
+    const names = tableNames(text, '| attribute | value |');
+    expect(names).toHaveLength(3);
+    for (const name of names) expect(xattrs.value(2, Buffer.from(name)), name).toBeDefined();
   });
 });
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { describeError, Failure } from '../../base/errors.ts';
-import { formatBytes } from '../../base/units.ts';
+import { formatBytes, parseBytes } from '../../base/units.ts';
 import { initBlockCodec } from '../../flist/block-codec.ts';
 import { readManifest } from '../../flist/manifest.ts';
 import { unmount } from '../../fuse/mount-point.ts';
@@ -13,6 +13,7 @@ import { takesOver } from '../../mount/keeper.ts';
 import { KeptMount, leaveAtOnce } from '../../mount/kept-mount.ts';
 import { type MountedFlist, mountFlist } from '../../mount/mount-flist.ts';
 import { serveUntilUnmounted } from '../../mount/serve.ts';
+import { serveStats } from '../../mount/stats/serve-stats.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
 import { printJson } from '../face.ts';
@@ -26,6 +27,9 @@ interface MountOptions {
   readonly store?: readonly string[];
   readonly trace?: string;
   readonly io?: IoChoice;
+  readonly prefetch?: number;
+  readonly stats?: string;
+  readonly xattrs?: boolean;
   readonly readOnce?: boolean;
   readonly forecast?: boolean;
   readonly json?: boolean;
@@ -49,6 +53,13 @@ export default function define(command: Command): void {
       new Option('--io <way>', 'how files are opened; by their sizes when it is left out').choices(ioChoices),
     )
     .option('--trace <file>', 'record which blocks are read when, behind what is in the file')
+    .option(
+      '--prefetch <rate>',
+      'bytes a second that are fetched ahead where the flist says what, or off',
+      rateOf,
+    )
+    .option('--stats <path>', 'the socket for rfs top and Prometheus, or off')
+    .option('--xattrs', 'tell of files as user.flist.* attributes; makes ls -l slower')
     .option('--forecast', 'say what reading the flist would fetch, and mount nothing')
     .option('--json', 'with --forecast: print it as JSON')
     .option('--read-once', 'neither look into the cache nor keep anything there')
@@ -60,6 +71,17 @@ export default function define(command: Command): void {
       else if (options.daemon) await startDaemon(daemonOf(target, options));
       else await mount(target, options);
     });
+}
+
+/** Bytes a second; 0 for nothing. */
+function rateOf(text: string): number {
+  if (text === 'off') return 0;
+  const rate = parseBytes(text);
+  if (rate === 0)
+    throw new Failure('usage', '--prefetch needs more than 0 bytes a second', {
+      hint: 'give --prefetch off',
+    });
+  return rate;
 }
 
 function jsonWithoutForecast(): Failure {
@@ -105,7 +127,8 @@ function daemonOf(target: string, options: MountOptions) {
 }
 
 /** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
-function argumentsOf(target: string, { meta, cache, trace, io, readOnce, debug }: MountOptions): string[] {
+function argumentsOf(target: string, options: MountOptions): string[] {
+  const { meta, cache, trace, io, prefetch, stats, xattrs, readOnce, debug } = options;
   return [
     'mount',
     ...(debug ? ['--debug'] : []),
@@ -115,6 +138,9 @@ function argumentsOf(target: string, { meta, cache, trace, io, readOnce, debug }
     cache,
     ...(trace === undefined ? [] : ['--trace', trace]),
     ...(io === undefined ? [] : ['--io', io]),
+    ...(prefetch === undefined ? [] : ['--prefetch', prefetch === 0 ? 'off' : `${prefetch}`]),
+    ...(stats === undefined ? [] : ['--stats', stats]),
+    ...(xattrs ? ['--xattrs'] : []),
     ...(readOnce ? ['--read-once'] : []),
     '--daemon',
     '--',
@@ -179,22 +205,43 @@ async function mountKept(
   { target, options }: Inheritance,
   keep: () => KeptMount | Promise<KeptMount>,
 ): Promise<MountedFlist> {
-  const { meta, cache, store, trace, io, readOnce = false } = options;
+  const { meta, cache, store, trace, io, prefetch, stats, xattrs = false, readOnce = false } = options;
   const opened = store && (await openRoutes(store.map(parseRoute), { note: console.error }));
-  return mountFlist({
+  const kept = await keep();
+  const mounted = await mountFlist({
     manifest: meta,
     mountpoint: target,
     cache,
     readOnce,
-    kept: await keep(),
     ...(io !== undefined && { io }),
+    xattrs,
+    kept,
     ...(trace !== undefined && { trace }),
+    ...(prefetch !== undefined && { prefetch }),
     ...(opened && { store: opened }),
   });
+  if (stats !== 'off') await serveStatsOf(mounted, stats, kept.predecessor !== undefined);
+  return mounted;
+}
+
+/** That the socket which was asked for cannot be made ends a mount that begins, but not one that others use. */
+async function serveStatsOf(
+  mounted: MountedFlist,
+  path: string | undefined,
+  takesOver: boolean,
+): Promise<void> {
+  try {
+    await serveStats(mounted, { path, log: console.error });
+  } catch (error) {
+    if (takesOver) return console.error(describeError(error));
+    await mounted.unmount();
+    await mounted.done;
+    throw error;
+  }
 }
 
 function absolute(target: string, options: MountOptions): Inheritance {
-  const { meta, cache, trace } = options;
+  const { meta, cache, trace, stats } = options;
   return {
     target: resolve(target),
     options: {
@@ -202,6 +249,7 @@ function absolute(target: string, options: MountOptions): Inheritance {
       meta: resolve(meta),
       cache: resolve(cache),
       ...(trace !== undefined && { trace: resolve(trace) }),
+      ...(stats !== undefined && stats !== 'off' && { stats: resolve(stats) }),
     },
   };
 }

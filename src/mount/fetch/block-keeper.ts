@@ -26,6 +26,11 @@ export class BlockKeeper {
     return this.#cache.has(this.#files.at(row), index);
   }
 
+  /** How many blocks of the file in a row seem to be there. */
+  blocksHere(row: number): number {
+    return this.#cache.blocksHere(this.#files.at(row));
+  }
+
   /** Keeps a block whose bytes were checked. */
   put({ row, index }: FileBlock, plain: Uint8Array): void {
     this.#cache.put(this.#files.at(row), index, plain);

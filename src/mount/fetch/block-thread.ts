@@ -12,6 +12,7 @@ import { type SharedStatistics, Statistics, type ThreadCounter } from '../statis
 import { BlockKeeper } from './block-keeper.ts';
 import { BlockMemory, type SharedBlockMemory, type Slot } from './block-memory.ts';
 import type { FileBlock } from './block-ranges.ts';
+import { FileStores, type SharedFileStores } from './file-stores.ts';
 
 export const blockThreadRole = 'mount-blocks';
 
@@ -26,6 +27,7 @@ export interface BlockThreadData {
   /** Directory stores that the thread reads itself, and the place of the first of them among the stores of the statistics. */
   readonly directories: readonly (LocalDirectory & { readonly store: number })[];
   readonly statistics: SharedStatistics;
+  readonly stores: SharedFileStores;
   /** The row of the statistics that this thread counts in. */
   readonly row: number;
 }
@@ -80,6 +82,7 @@ class BlockThread {
   readonly #keeper: BlockKeeper | undefined;
   readonly #supply: DirectorySupply;
   readonly #counter: ThreadCounter;
+  readonly #stores: FileStores;
 
   constructor(data: BlockThreadData) {
     this.#data = data;
@@ -88,6 +91,7 @@ class BlockThread {
     this.#keeper = data.cache && new BlockKeeper(data.cache, data.columns, log);
     this.#supply = new DirectorySupply(data.directories);
     this.#counter = new Statistics(data.statistics).counter(data.row);
+    this.#stores = new FileStores(data.stores);
   }
 
   run(orders: readonly BlockOrder[]): void {
@@ -145,6 +149,7 @@ class BlockThread {
         throw error;
       }
       this.#counter.storeGave(store, this.#supply.storedSize, performance.now() - started);
+      this.#stores.gave(block.row, store);
     }
     this.#counter.add('plainBytes', block.size);
     return 'store';

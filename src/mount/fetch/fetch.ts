@@ -10,6 +10,7 @@ import { BlockKeeper } from './block-keeper.ts';
 import { BlockMemory, type SharedBlockMemory } from './block-memory.ts';
 import { blockThreadRole } from './block-thread.ts';
 import { BlockThreads } from './block-threads.ts';
+import { FileStores } from './file-stores.ts';
 import { Scheduler } from './scheduler.ts';
 import { StoredBlocks } from './stored-blocks.ts';
 
@@ -32,6 +33,7 @@ export interface Fetch {
   readonly scheduler: Scheduler;
   readonly memory: SharedBlockMemory;
   readonly statistics: Statistics;
+  readonly stores: FileStores;
   /** Undefined when nothing is kept. */
   readonly cache: SharedCache | undefined;
 }
@@ -46,6 +48,7 @@ export function startFetch(options: FetchOptions): Fetch {
   const memory = BlockMemory.share();
   const statistics = Statistics.create(store instanceof Failover ? store.addresses : [store.address]);
   const counter = statistics.counter(0);
+  const stores = FileStores.create(columns.ino.length, statistics.shared.stores);
   const directories = directoriesOf(store);
   if (store instanceof Failover)
     store.onAnswer = ({ address, bytes, milliseconds }) => {
@@ -80,14 +83,16 @@ export function startFetch(options: FetchOptions): Fetch {
                   store: statistics.shared.stores.indexOf(`dir://${directory.root}`),
                 })),
                 statistics: statistics.shared,
+                stores: stores.shared,
                 row: 2,
               },
             }),
     deadline,
     counter,
+    onGiven: (row, address) => stores.gave(row, stores.shared.addresses.indexOf(address)),
     reply: (unique, answer) => sendReply(device, unique, answer),
   });
-  return { scheduler, memory, statistics, cache };
+  return { scheduler, memory, statistics, stores, cache };
 }
 
 function directoriesOf(store: Store): readonly LocalDirectory[] {

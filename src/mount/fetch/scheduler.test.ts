@@ -75,6 +75,7 @@ async function start({ files, get = (_, blob) => blob(), options = {}, cached = 
     startThreads: undefined,
     deadline,
     counter: statistics.counter(0),
+    onGiven: () => {},
     reply: (unique, answer) => {
       const settle = waiting.get(unique)!;
       waiting.delete(unique);

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/errors.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
 import { type BlockRef, blockSize, decodeBlock, release } from '../../flist/block-codec.ts';
@@ -25,8 +26,11 @@ import { WaitingRead } from './waiting-read.ts';
 const priorities = ['asked', 'ahead', 'prefetch'] as const;
 type Priority = (typeof priorities)[number];
 
-/** Blocks that may be underway from stores through the main thread, for a block of that priority to be begun. */
-const fetchesAtOnce: Readonly<Record<Priority, number>> = { asked: 64, ahead: 16, prefetch: 16 };
+/**
+ * Blocks that may be underway from stores through the main thread, for a block of that priority to be begun. A store behind a network is
+ * asked for 16 at one time, so what a list names leaves some for who asks.
+ */
+const fetchesAtOnce: Readonly<Record<Priority, number>> = { asked: 64, ahead: 16, prefetch: 12 };
 
 /** What one message to a thread holds at most: a thread that is busy with it does not hear of more urgent things. */
 const blocksPerMessage: Readonly<Record<Priority, number>> = { asked: 8, ahead: 16, prefetch: 16 };
@@ -89,6 +93,8 @@ export interface SchedulerOptions {
   /** Milliseconds that a READ waits. */
   readonly deadline: number;
   readonly counter: ThreadCounter;
+  /** Hears which store gave a block of the file in a row. */
+  readonly onGiven: (row: number, address: string) => void;
   readonly reply: (unique: bigint, answer: Errno | readonly Uint8Array[]) => void;
 }
 
@@ -120,6 +126,7 @@ export class Scheduler {
   #keepTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
+  readonly #closing = new AbortController();
   #isClosed = false;
 
   constructor(options: SchedulerOptions) {
@@ -172,24 +179,28 @@ export class Scheduler {
     list: Iterable<{ readonly row: number; readonly index: number }>,
     bytesPerSecond = Number.POSITIVE_INFINITY,
   ): Promise<void> {
-    const started = performance.now();
     const underway = new Set<Promise<void>>();
-    let bytes = 0;
+    let next = performance.now();
     for (const { row, index } of list) {
       const block = fileBlockAt(this.#columns, row, index);
       if (block === undefined || this.#options.keeper?.has(block)) continue;
-      const wait = started + (bytes / bytesPerSecond) * 1000 - performance.now();
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      await this.#untilTime(next);
       await this.#untilFewer(underway, fetchesAtOnce.prefetch);
       if (this.#isClosed) return;
       const settled = new Promise<void>((resolve) => {
         if (!this.#wantUnasked(block, 'prefetch', resolve)) resolve();
       }).finally(() => underway.delete(settled));
       underway.add(settled);
-      bytes += block.size;
+      // Time that was lost to what is more urgent is not made up for.
+      next = Math.max(next, performance.now()) + (block.size / bytesPerSecond) * 1000;
       this.#pump();
     }
     await this.#untilFewer(underway, 1);
+  }
+
+  async #untilTime(time: number): Promise<void> {
+    const wait = time - performance.now();
+    if (wait > 0) await systemClock.sleep(wait, this.#closing.signal).catch(() => {}); // closed
   }
 
   /** Waits until fewer than that many are underway. Looks again now and then: memory comes free without a word. */
@@ -203,9 +214,19 @@ export class Scheduler {
     }
   }
 
+  /** READs that wait, the oldest first. Times are in milliseconds. */
+  waiting(): { row: number; offset: number; size: number; milliseconds: number }[] {
+    const now = performance.now();
+    return Array.from(this.#reads.values(), ({ ranges, size, since }) => {
+      const { row, index, start } = ranges[0]!;
+      return { row, offset: index * blockSize + start, size, milliseconds: now - since };
+    });
+  }
+
   /** Ends everything. No reply is sent after this. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#closing.abort();
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#keepTimer);
@@ -460,7 +481,10 @@ export class Scheduler {
     const ref = blockAt(this.#columns, block.place);
     try {
       if (!this.#giveKept(block))
-        await this.#options.stored.fetch(ref.id, (blob) => this.#makePlain(block, ref, blob));
+        await this.#options.stored.fetch(ref.id, async (blob, address) => {
+          await this.#makePlain(block, ref, blob);
+          this.#options.onGiven(block.row, address);
+        });
     } catch (error) {
       this.#failed(block, ref, error);
     } finally {
