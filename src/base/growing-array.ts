@@ -28,7 +28,7 @@ export class GrowingArray<A extends NumberArray> {
 
   push(value: number): void {
     const place = this.extend(1); // first: it may put another array in place
-    this.#array[place] = value;
+    if (value !== 0) this.#array[place] = value; // pages of zeros that nobody wrote take no memory
   }
 
   /** Makes so many numbers more, which are 0, and returns the place of the first. */

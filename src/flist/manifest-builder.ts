@@ -66,7 +66,7 @@ export class ColumnsBuilder {
     this.#parent.push(inode.parent);
     this.#size.push(inode.size);
     this.#mtime.push(inode.mtime);
-    this.#ctime.push(inode.ctime);
+    this.#addCtime(row, inode);
     this.#rdev.push(inode.rdev);
     this.#mode.push(inode.mode);
     this.#uid.push(inode.uid);
@@ -130,6 +130,16 @@ export class ColumnsBuilder {
       xattrText: this.#xattrText.done(),
       prefetch: this.#prefetch.done(),
     };
+  }
+
+  /** The column begins with the first that differs from `mtime`. */
+  #addCtime(row: number, { ctime, mtime }: NewInode): void {
+    if (this.#ctime.length === 0) {
+      if (ctime === mtime) return;
+      this.#ctime.extend(row);
+      this.#ctime.array.set(this.#mtime.array.subarray(0, row));
+    }
+    this.#ctime.push(ctime);
   }
 
   #addText(text: string | Uint8Array): Uint8Array {

@@ -4,7 +4,7 @@ import { type BlockRef, blockSize } from './block-codec.ts';
 import { type Inode, kindOfMode } from './inode.ts';
 
 /**
- * The inodes of a manifest as columns in shared memory, so that threads read them without a copy: about 100 bytes and the
+ * The inodes of a manifest as columns in shared memory, so that threads read them without a copy: some 60 bytes and the
  * name for each, and 64 bytes for each block. Rows are ascending by inode number; row 0 is the root. A `…Start` column has
  * one value more than rows: row `i` owns the places from `start[i]` up to, not including, `start[i + 1]`.
  */
@@ -14,6 +14,7 @@ export interface ManifestColumns {
   readonly parent: Uint32Array;
   readonly size: Float64Array;
   readonly mtime: Float64Array;
+  /** Empty when each is that of `mtime`, as in all that this project packs; see `ctimeAt`. */
   readonly ctime: Float64Array;
   readonly rdev: Float64Array;
   readonly mode: Uint32Array;
@@ -65,6 +66,11 @@ export function nameBytes({ text, textStart }: ManifestColumns, row: number): Ui
 /** The target of a symbolic link; empty for everything else. */
 export function targetBytes({ text, textStart }: ManifestColumns, row: number): Uint8Array {
   return text.subarray(textStart[2 * row + 1], textStart[2 * row + 2]);
+}
+
+/** When the inode in a row was changed, in seconds. */
+export function ctimeAt({ ctime, mtime }: ManifestColumns, row: number): number {
+  return ctime[row] ?? mtime[row]!;
 }
 
 /** The path of a row as a `Tree` has it: `''` for the root. */
@@ -202,7 +208,7 @@ export function inodeAt(columns: ManifestColumns, row: number): Inode {
     gid: columns.gid[row]!,
     mode: columns.mode[row]!,
     rdev: columns.rdev[row]!,
-    ctime: columns.ctime[row]!,
+    ctime: ctimeAt(columns, row),
     mtime: columns.mtime[row]!,
     ...(mtimeNs && { mtimeNs }),
     ...(target.length > 0 && { target: decodeName(target) }),

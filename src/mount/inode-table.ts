@@ -5,6 +5,7 @@ import {
   blockAt,
   blockCountAt,
   childNamed,
+  ctimeAt,
   isZeroBlock,
   type ManifestColumns,
   nameBytes,
@@ -32,12 +33,12 @@ const aclNames = ['system.posix_acl_access', 'system.posix_acl_default'].map((na
  */
 export class InodeTable {
   readonly #columns: ManifestColumns;
-  /** The number of links of each row. */
-  readonly #nlink: Uint32Array;
+  /** The links of each row that has more than others of its kind. */
+  readonly #links: ReadonlyMap<number, number>;
 
   constructor(columns: ManifestColumns) {
     this.#columns = columns;
-    this.#nlink = linkCounts(columns);
+    this.#links = linkCounts(columns);
   }
 
   has(node: number): boolean {
@@ -86,7 +87,7 @@ export class InodeTable {
   attributes(node: number): Attributes {
     const columns = this.#columns;
     const row = node - 1;
-    const [mtime, ctime] = [columns.mtime[row]!, columns.ctime[row]!];
+    const [mtime, ctime] = [columns.mtime[row]!, ctimeAt(columns, row)];
     const mtimeNs = columns.mtimeNs[row] ?? 0;
     return {
       ino: columns.ino[row]!,
@@ -99,7 +100,7 @@ export class InodeTable {
       mtimeNs,
       ctimeNs: ctime === mtime ? mtimeNs : 0,
       mode: columns.mode[row]!,
-      nlink: this.#nlink[row]!,
+      nlink: this.#links.get(row) ?? fewestLinks(columns.mode[row]!),
       uid: columns.uid[row]!,
       gid: columns.gid[row]!,
       rdev: columns.rdev[row]! >>> 0,
@@ -171,14 +172,18 @@ export class InodeTable {
   }
 }
 
-/** A directory has itself, its name and its subdirectories' `..`; a file has its names. */
-function linkCounts({ mode, parent, link }: ManifestColumns): Uint32Array {
-  const counts = new Uint32Array(mode.length).fill(1);
-  for (let row = 0; row < mode.length; row++) {
-    if ((mode[row]! & fileTypeMask) === directoryType) {
-      counts[row]!++;
-      if (row > 0) counts[parent[row]!]!++;
-    } else if (link[row]) counts[link[row]!]!++;
+/** A directory has itself and its name; everything else has its name. */
+function fewestLinks(mode: number): number {
+  return (mode & fileTypeMask) === directoryType ? 2 : 1;
+}
+
+/** A directory has the `..` of each subdirectory too; a file has further names. */
+function linkCounts({ mode, parent, link }: ManifestColumns): Map<number, number> {
+  const counts = new Map<number, number>();
+  const add = (row: number) => counts.set(row, (counts.get(row) ?? fewestLinks(mode[row]!)) + 1);
+  for (let row = 1; row < mode.length; row++) {
+    if ((mode[row]! & fileTypeMask) === directoryType) add(parent[row]!);
+    else if (link[row]) add(link[row]!);
   }
   return counts;
 }

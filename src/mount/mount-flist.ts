@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describeError } from '../base/errors.ts';
+import { collectGarbage } from '../base/garbage.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { type Manifest, readManifest } from '../flist/manifest.ts';
 import { type ManifestColumns, pathAt } from '../flist/manifest-columns.ts';
@@ -146,6 +147,9 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   };
 }
 
+/** Reading a flist of more than these leaves so much garbage that collecting it pays. */
+const manyInodes = 50_000;
+
 /** What a mount is made of. */
 async function openParts(options: MountFlistOptions, log: (line: string) => void) {
   await initBlockCodec();
@@ -153,6 +157,7 @@ async function openParts(options: MountFlistOptions, log: (line: string) => void
     typeof options.manifest === 'string'
       ? await (options.kept?.readManifest(options.manifest) ?? readManifest(options.manifest))
       : options.manifest;
+  if (manifest.columns.ino.length > manyInodes) collectGarbage();
   const store = options.store ?? (await openRoutes(manifest.routes, { note: log }));
   const { columns } = manifest;
   const mounted = options.kept?.mounted ?? Date.now();

@@ -73,7 +73,10 @@ export class MountServer {
       takeOver: options.kept?.predecessor?.session,
       givenUp: this.#givenUp,
     };
-    const worker = new Worker(options.worker, { workerData });
+    const worker = new Worker(options.worker, {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 }, // what a request leaves behind is small and short-lived
+    });
     worker.on('message', (message: MountMessage) => this.#receive(message));
     this.done = this.#serveUntilEnd(worker);
     // Each of these fails with the worker, and not all are awaited at that time.

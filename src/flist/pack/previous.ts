@@ -10,6 +10,7 @@ import {
   blockAt,
   blocksAt,
   childNamed,
+  ctimeAt,
   inodeAt,
   nameBytes,
   targetBytes,
@@ -122,7 +123,7 @@ export class Previous {
       columns.mode[row] === inode.mode &&
       columns.size[row] === inode.size &&
       columns.mtime[row] === inode.mtime &&
-      columns.ctime[row] === inode.ctime &&
+      ctimeAt(columns, row) === inode.ctime &&
       (columns.mtimeNs[row] ?? 0) === (inode.mtimeNs ?? 0) &&
       columns.uid[row] === inode.uid &&
       columns.gid[row] === inode.gid &&
