@@ -19,6 +19,7 @@ export {
   type ManifestRows,
   type ManifestSettings,
   manifestOf,
+  type PrefetchRange,
   readManifest,
   writeManifest,
 } from '../flist/manifest.ts';
@@ -28,6 +29,8 @@ export { type MarkedBlocks, markBlocks } from '../flist/mark-blocks.ts';
 export { type PackOptions, type PackSummary, packEntries, packSource, packTree } from '../flist/pack.ts';
 export { openPackSource, type PackSource, type PackSourceOptions } from '../flist/pack-source.ts';
 export { type SyncOptions, type SyncSummary, syncStores } from '../flist/sync-stores.ts';
+export type { FoldCounts, Keep } from '../flist/trace-fold.ts';
+export { type PrefetchOptions, writePrefetch } from '../flist/trace-prefetch.ts';
 export type { UnpackBlocks } from '../flist/unpack/crew.ts';
 export { RemoteBlocks } from '../flist/unpack/remote-blocks.ts';
 export { type UnpackOptions, type UnpackSummary, unpackManifest } from '../flist/unpack/unpack.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { lstat, writeFile } from 'node:fs/promises';
+import { lstat, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { findMount } from '../../fuse/mount-table.ts';
@@ -77,13 +77,15 @@ test.each([
   expect(after).not.toMatch(/-icanon|-echo /);
 });
 
-test('a mount is found by its directory, is in the list of all, and is gone with its socket', async () => {
+test('a mount is found by its directory, is in the list of all, is followed when its server dies, and is gone with its socket', async () => {
   requireFuse();
   const places = await makePlaces();
   await writeFile(join(places.source, 'file'), 'the content');
   await packSource(places);
   const { manifest: meta, cache, mountpoint } = places;
-  expect(await rfs(['mount', '-m', meta, '-c', cache, '-d', mountpoint])).toMatchObject({ code: 0 });
+  const trace = join(places.source, '../trace');
+  const mounting = await rfs(['mount', '-m', meta, '-c', cache, '--trace', trace, '-d', mountpoint]);
+  expect(mounting).toMatchObject({ code: 0 });
   onTestFinished(async () => void (await sh('! mountpoint -q $1 || umount -l $1', mountpoint)));
   await sh('cat $1/file', mountpoint);
   const socket = socketOf((await findMount(mountpoint))!.source)!;
@@ -106,6 +108,8 @@ test('a mount is found by its directory, is in the list of all, and is gone with
   await expect
     .poll(async () => (await readAllFigures([socket])).get(socket)?.pid)
     .not.toBeOneOf([killed, undefined]);
+  const heads = (await readFile(trace, 'utf8')).match(/^\{"trace".*$/gm)!;
+  expect(heads).toEqual([heads[0], heads[0]]);
   await sh('umount $1', mountpoint);
   await expect.poll(() => existsSync(socket)).toBe(false);
 });
