@@ -2,7 +2,7 @@ import { blockKey, blockSize } from '../flist/block-codec.ts';
 import { digestSize } from './plain-file.ts';
 
 /**
- * Which blocks of a partial file are there. A map is: eight bytes of magic; the identity of the file (its size and the keys of
+ * Which blocks of a file of several are there, and what they are. A map lies beside its file, whole or in part, and is: eight bytes of magic; the identity of the file (its size and the keys of
  * its blocks, see `fileIdentity`), whose digest is the name of the file; and a byte for each block, 1 when it is there. A
  * whole byte, because then threads and processes that know nothing of each other can each set theirs. What a map says is only
  * where to look: no block is believed before it was hashed.

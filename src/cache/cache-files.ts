@@ -82,28 +82,30 @@ export class CacheFiles {
       this.trust.tryTimes(path);
       if (this.hasWhole(file)) return undefined;
       quiet(() => unlinkSync(`${path}/${name}`)); // of another size, so not what its name says
-      const map = openOwn(
-        `${path}/${name}.map`,
-        (open) => isMapOf(open, file),
-        () => this.#makeMap(path, file, (block) => isZeroBlock(block)),
-      );
+      const part = `${path}/${name}.part`;
+      if (lstatSync(part, { throwIfNoEntry: false }) === undefined)
+        quiet(() => unlinkSync(`${path}/${name}.map`)); // of a file that is gone
+      const makePart = () => closeSync(openSync(part, 'wx', fileMode));
+      const descriptor = openOwn(part, (open) => hasSize(open, size), makePart);
       try {
-        const part = `${path}/${name}.part`;
-        const make = () => closeSync(openSync(part, 'wx', fileMode));
-        const descriptor = openOwn(part, (open) => hasSize(open, size), make);
+        const makeMap = () => this.#makeMap(path, file, (block) => isZeroBlock(block));
+        const map = openOwn(`${path}/${name}.map`, (open) => isMapOf(open, file), makeMap);
         return new OpenFile('part', name, { descriptor, map, size, count });
       } catch (error) {
-        closeSync(map);
+        closeSync(descriptor);
         throw error;
       }
     });
   }
 
-  /** Gives a part, all of whose blocks are there, the name of a whole file. */
+  /** Gives a part, all of whose blocks are there, the name of a whole file. The map stays, for its keys. */
   finishPart(name: string): void {
     this.directory.within(fileShard(name), true, (path) => {
-      if (!renamedOr(`${path}/${name}.part`, `${path}/${name}`)) return;
-      quiet(() => unlinkSync(`${path}/${name}.map`));
+      try {
+        renameSync(`${path}/${name}.part`, `${path}/${name}`);
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw error; // somebody else was first
+      }
     });
   }
 
@@ -157,22 +159,11 @@ export class CacheFiles {
     });
   }
 
-  /** A whole file becomes a part without that block. */
   #discardInFile({ kind, name }: OpenFile, file: PlainFile, index: number): void {
     this.directory.within(fileShard(name), false, (path) => {
-      if (kind === 'whole') {
-        quiet(() => unlinkSync(`${path}/${name}.map`));
-        this.#makeMap(path, file, () => true);
-        quiet(() => renameSync(`${path}/${name}`, `${path}/${name}.part`));
-      }
-      const map = openSync(`${path}/${name}.map`, constants.O_WRONLY | openPlainly);
-      try {
-        writeFully(map, Buffer.of(0), flagAt(file.count, index));
-      } finally {
-        closeSync(map);
-      }
-      // What other threads know of the file ends with its times.
-      quiet(() => lutimesSync(`${path}/${name}.part`, new Date(), new Date()));
+      const makeMap = () => this.#makeMap(path, file, () => true);
+      if (kind === 'whole') closeSync(openOwn(`${path}/${name}.map`, (map) => isMapOf(map, file), makeMap));
+      dropBlocks(path, { name, kind, count: file.count }, [index]);
     });
   }
 
@@ -302,15 +293,30 @@ function linkOrRename(from: string, to: string): void {
   unlinkSync(from);
 }
 
-/** @returns false when there was nothing to rename. */
-function renamedOr(from: string, to: string): boolean {
+/** Takes blocks out of a file of several, so that only they are fetched again: if it is whole, it becomes a part. */
+export function dropBlocks(
+  path: string,
+  { name, kind, count }: { readonly name: string; readonly kind: FileKind; readonly count: number },
+  indexes: readonly number[],
+): void {
+  if (kind === 'whole') quiet(() => renameSync(`${path}/${name}`, `${path}/${name}.part`));
+  const map = openSync(`${path}/${name}.map`, constants.O_WRONLY | openPlainly);
   try {
-    renameSync(from, to);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    return false;
+    for (const index of indexes) writeFully(map, Buffer.of(0), flagAt(count, index));
+  } finally {
+    closeSync(map);
   }
+  // What threads know of the file ends with its times.
+  quiet(() => lutimesSync(`${path}/${name}.part`, new Date(), new Date()));
+}
+
+/** Removes a file, and first its map: without it a part says nothing. @throws what the system says. */
+export function removeFile(
+  path: string,
+  { kind, name }: { readonly kind: FileKind; readonly name: string },
+): void {
+  if (kind !== 'block') quiet(() => unlinkSync(`${path}/${name}.map`));
+  unlinkSync(`${path}/${name}${kind === 'part' ? '.part' : ''}`);
 }
 
 /** Whether the map of an open part says that a block is there. */

@@ -64,3 +64,13 @@ function kindOf(shard: Shard, fileName: string, stats: Stats): Pick<CacheEntry, 
   const isBlock = ending === undefined && blockShard(name).join() === shard.join();
   return { kind: isBlock ? 'block' : 'unknown', name };
 }
+
+/** Where an entry comes in the order of a walk: a text that sorts as it does. */
+export function placeOfEntry({ shard, fileName }: CacheEntry): string {
+  return `${shard.join('/')}/${fileName}`;
+}
+
+/** How an entry is called in messages. */
+export function describeEntry({ kind, name }: CacheEntry): string {
+  return `${kind === 'block' ? 'block' : 'file'} ${name}`;
+}

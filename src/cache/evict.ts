@@ -1,6 +1,6 @@
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { CacheDirectory } from './cache-directory.ts';
-import { quiet } from './cache-files.ts';
+import { quiet, removeFile } from './cache-files.ts';
 import { type CacheEntry, entriesOf, pagesOnDisk, shardsOf } from './cache-walk.ts';
 import { heldNames } from './holds.ts';
 import { type Journal, type JournalRecord, pageSize } from './journal.ts';
@@ -96,8 +96,7 @@ export async function evict(
       if (!goes || !remove(directory, entry)) continue;
       gone++;
       for (const { kind, name, stats } of entries)
-        if (kind === entry.kind || (kind === 'map' && entry.kind === 'part'))
-          if (name === entry.name) freed += pagesOnDisk(stats);
+        if (name === entry.name && (kind === entry.kind || kind === 'map')) freed += pagesOnDisk(stats);
     }
     files += gone;
     if (gone > 0 || entries.length === 0) freed += removeEmpty(`${directory.path}/${shard.join('/')}`);
@@ -116,10 +115,10 @@ const isIn = (names: NameTable, name: string) => names.get(shortName(name)) !== 
 
 const isEvictable = ({ kind }: CacheEntry) => kind === 'block' || kind === 'whole' || kind === 'part';
 
-/** What an interrupted write left: what was to get another name, and a map whose part has got its own or is gone. */
+/** What an interrupted write left: what was to get another name, and a map whose file is gone. */
 function isLeftover({ kind, name, stats }: CacheEntry, beside: readonly CacheEntry[]): boolean {
   if (secondsNow() - stats.mtimeMs / 1000 < leftoverAge) return false;
-  if (kind === 'map') return !beside.some((other) => other.kind === 'part' && other.name === name);
+  if (kind === 'map') return !beside.some((other) => other.kind !== 'map' && other.name === name);
   return kind === 'temporary';
 }
 
@@ -154,13 +153,12 @@ function removeEmpty(path: string): number {
   );
 }
 
-/** Without its map a part says nothing, so the map goes first. */
 function remove(directory: CacheDirectory, { kind, name, fileName, shard }: CacheEntry): boolean {
   return (
     quiet(() =>
       directory.within(shard, false, (path) => {
-        if (kind === 'part') quiet(() => unlinkSync(`${path}/${name}.map`));
-        unlinkSync(`${path}/${fileName}`);
+        if (kind === 'block' || kind === 'whole' || kind === 'part') removeFile(path, { kind, name });
+        else unlinkSync(`${path}/${fileName}`);
         return true;
       }),
     ) ?? false

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { describeError, errnoOf, Failure } from '../base/errors.ts';
 import { CacheDirectory } from './cache-directory.ts';
 import { type Eviction, evict } from './evict.ts';
 import { growth, Journal, type JournalRecord, pageSize } from './journal.ts';
+import { Scrubber } from './scrub.ts';
 import { type SharedCache, unlimited, Word } from './shared-cache.ts';
 import { StateLock } from './state-lock.ts';
 import { besideOthers } from './turn.ts';
@@ -10,7 +12,9 @@ import { secondsNow, Uses } from './uses.ts';
 export interface UpkeepOptions {
   /** Bytes that the cache may have on the disk; as many as there are when left out. */
   readonly size?: number | undefined;
-  /** Takes a line when what may not be removed is more than that. */
+  /** Bytes a second that may be read to find what is damaged; nothing is looked for when left out. */
+  readonly scrub?: number | undefined;
+  /** Takes a line: what may not be removed is more than the cache may have, or something was damaged. */
   readonly log: (line: string) => void;
 }
 
@@ -20,7 +24,7 @@ const [lookEvery, tellEvery, countEvery] = [1000, 60, 3600];
 const [high, low] = [0.95, 0.85];
 
 /**
- * What one process does for a cache while it uses it: it tells others what was used and added, and keeps the cache to its size. Where
+ * What one process does for a cache while it uses it: it tells others what was used and added, keeps the cache to its size, and scrubs it. Where
  * the cache cannot be written it does nothing.
  */
 export class CacheUpkeep {
@@ -31,6 +35,7 @@ export class CacheUpkeep {
   readonly #journal: Journal;
   readonly #options: UpkeepOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #scrubber: Scrubber | undefined;
   #told = secondsNow();
   #counted = 0;
   #eviction: Promise<void> | undefined;
@@ -44,6 +49,8 @@ export class CacheUpkeep {
     this.#directory = new CacheDirectory(shared.directory);
     this.#journal = new Journal(this.#directory);
     this.#options = options;
+    const { scrub: rate, log } = options;
+    if (rate !== undefined) this.#scrubber = new Scrubber(this.#directory, { rate, log });
     this.look();
     this.#timer = setInterval(() => this.look(), lookEvery).unref();
   }
@@ -57,6 +64,7 @@ export class CacheUpkeep {
   async stop(): Promise<void> {
     this.#ended = true;
     clearInterval(this.#timer);
+    await this.#scrubber?.stop();
     await this.#eviction;
     this.#tell(true);
   }
@@ -93,7 +101,7 @@ export class CacheUpkeep {
       for (const { name, time } of this.#uses.since(this.#told)) records.push({ name, time, pages: 0 });
       this.#told = secondsNow();
     }
-    if (records.length === 0) return;
+    if (records.length === 0 || !existsSync(this.#shared.directory)) return;
     try {
       this.#journal.append(records);
     } catch (error) {

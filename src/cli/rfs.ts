@@ -32,6 +32,10 @@ await runFace({
       load: () => import('./rfs/sync.ts'),
     },
     gc: { summary: 'remove the blocks of a store that no flist needs', load: () => import('./rfs/gc.ts') },
+    cache: {
+      summary: 'what is in the cache of mounts; clean, verify and pin it',
+      load: () => import('./rfs/cache.ts'),
+    },
     diff: { summary: 'what is another in a newer flist', load: () => import('./rfs/diff.ts') },
     du: { summary: 'what flists hold, alone and shared', load: () => import('./rfs/du.ts') },
     dump: { summary: 'print everything in a flist as text', load: () => import('./rfs/dump.ts') },

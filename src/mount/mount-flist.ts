@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { describeError } from '../base/errors.ts';
 import { collectGarbage } from '../base/garbage.ts';
+import { CacheUpkeep } from '../cache/upkeep.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { type Manifest, readManifest } from '../flist/manifest.ts';
 import { type ManifestColumns, pathAt } from '../flist/manifest-columns.ts';
@@ -27,6 +28,10 @@ export interface MountFlistOptions {
   readonly cache: string;
   /** Neither look into the cache nor keep anything there: for what is read once. */
   readonly readOnce?: boolean;
+  /** Bytes that the cache may have on the disk; as many as there are when left out. */
+  readonly cacheSize?: number;
+  /** Bytes a second that are read to find what is damaged in the cache; it is not looked for when left out. */
+  readonly scrub?: number;
   /** Where the blocks are, in place of the manifest's routes. */
   readonly store?: Store;
   /** The file that the worker starts from, when this code is bundled: it must import `worker.ts` when it is no main thread. */
@@ -111,7 +116,9 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
     xattrs: options.xattrs ?? false,
     log,
   });
-  const done = server.done.finally(() => trace?.close());
+  const { cacheSize: size, scrub } = options;
+  const upkeep = server.fetch.cache && CacheUpkeep.start(server.fetch.cache, { size, scrub, log });
+  const done = server.done.finally(() => Promise.all([trace?.close(), upkeep?.stop()]));
   done.catch(() => {}); // a mount that fails says so itself
   const { mountpoint, session } = await server.mount();
   if (io === 'passthrough' && options.io === io && !session.features.includes('passthrough'))

@@ -14,5 +14,6 @@ export async function testDirectory(): Promise<string> {
 /** Removes a directory, also where modes in it keep its owner from doing so. */
 export async function removeTree(directory: string): Promise<void> {
   if (process.geteuid!() !== 0) await run('chmod', ['-R', 'u+rwX', '--', directory]);
-  await rm(directory, { recursive: true, force: true });
+  // A process that ends may still write its last line.
+  await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -102,7 +102,10 @@ describe('the command lines in the pages', async () => {
 
   it.each(lines)('$page: $face $words', ({ face, words }) => {
     const namesOf = ({ usage }: Leaf) => usage.split(' ').filter((word) => /^\w/.test(word));
-    const leaf = leaves[face].find((each) => namesOf(each).every((name) => [face, ...words].includes(name)));
+    const meant = leaves[face].filter((each) =>
+      namesOf(each).every((name) => [face, ...words].includes(name)),
+    );
+    const leaf = meant.toSorted((a, b) => namesOf(b).length - namesOf(a).length)[0];
     const flags = [...(leaf?.options ?? []).map(flagsOf), ...commonFlags(face)];
     expect(leaf && namesOf(leaf)[1], 'the verb').toBe(words[0]);
     const options = words.filter((word) => word.startsWith('-'));

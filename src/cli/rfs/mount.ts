@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { describeError, Failure } from '../../base/errors.ts';
 import { formatBytes, parseBytes } from '../../base/units.ts';
+import { parseCacheSize } from '../../cache/cache-size.ts';
 import { initBlockCodec } from '../../flist/block-codec.ts';
 import { readManifest } from '../../flist/manifest.ts';
 import { unmount } from '../../fuse/mount-point.ts';
@@ -31,6 +32,8 @@ interface MountOptions {
   readonly stats?: string;
   readonly xattrs?: boolean;
   readonly readOnce?: boolean;
+  readonly cacheSize?: string;
+  readonly scrub: string;
   readonly forecast?: boolean;
   readonly json?: boolean;
   readonly debug?: boolean;
@@ -42,6 +45,8 @@ export default function define(command: Command): void {
     .argument('<target>', 'an existing directory')
     .requiredOption('-m, --meta <file>', 'the flist')
     .option('-c, --cache <directory>', 'where fetched blocks are kept; may be shared by mounts', '/tmp/cache')
+    .option('--cache-size <size>', 'evict what was not used for longest: 500MB, 20GiB, or 20% of the disk')
+    .option('--scrub <rate>', 'look for damage in the cache, bytes a second; 0 is not at all', '4MiB')
     .option('-d, --daemon', 'return when the mount answers, and go on in the background')
     .option('-l, --log <file>', "the daemon's log, emptied first")
     .option(
@@ -65,6 +70,7 @@ export default function define(command: Command): void {
     .option('--read-once', 'neither look into the cache nor keep anything there')
     .action(async (target: string, options: MountOptions) => {
       if (options.json && !options.forecast) throw jsonWithoutForecast();
+      cacheCare(options);
       if (options.forecast) await printForecast(options);
       else if (takesOver()) await goOn();
       else if (isDaemon()) await mount(target, { ...options, ...(await handedOver<Handover>()) });
@@ -128,7 +134,7 @@ function daemonOf(target: string, options: MountOptions) {
 
 /** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
 function argumentsOf(target: string, options: MountOptions): string[] {
-  const { meta, cache, trace, io, prefetch, stats, xattrs, readOnce, debug } = options;
+  const { meta, cache, cacheSize, scrub, trace, io, prefetch, stats, xattrs, readOnce, debug } = options;
   return [
     'mount',
     ...(debug ? ['--debug'] : []),
@@ -136,6 +142,9 @@ function argumentsOf(target: string, options: MountOptions): string[] {
     meta,
     '--cache',
     cache,
+    ...(cacheSize === undefined ? [] : ['--cache-size', cacheSize]),
+    '--scrub',
+    scrub,
     ...(trace === undefined ? [] : ['--trace', trace]),
     ...(io === undefined ? [] : ['--io', io]),
     ...(prefetch === undefined ? [] : ['--prefetch', prefetch === 0 ? 'off' : `${prefetch}`]),
@@ -213,6 +222,7 @@ async function mountKept(
     mountpoint: target,
     cache,
     readOnce,
+    ...cacheCare(options),
     ...(io !== undefined && { io }),
     xattrs,
     kept,
@@ -238,6 +248,15 @@ async function serveStatsOf(
     await mounted.done;
     throw error;
   }
+}
+
+/** What is done for the cache. @throws Failure `usage` */
+function cacheCare({ cache, cacheSize, scrub }: MountOptions) {
+  const rate = parseBytes(scrub);
+  return {
+    ...(cacheSize !== undefined && { cacheSize: parseCacheSize(cacheSize, cache) }),
+    ...(rate > 0 && { scrub: rate }),
+  };
 }
 
 function absolute(target: string, options: MountOptions): Inheritance {

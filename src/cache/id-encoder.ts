@@ -1,0 +1,14 @@
+import { encodeBlock } from '../flist/block-codec.ts';
+
+/**
+ * What gives the id of a plain block by encoding it as it is stored; undefined where the encoder is not, as in the booted node.
+ * A block that was packed with another compressor than rfs has (flist format, section 2.3) gets another id by it.
+ */
+export async function idEncoder(): Promise<((plain: Uint8Array) => Promise<string>) | undefined> {
+  try {
+    await import('snappy');
+  } catch {
+    return undefined;
+  }
+  return async (plain) => (await encodeBlock(plain)).ref.id;
+}
