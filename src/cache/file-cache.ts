@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { blockKey, blockSize } from '../flist/block-codec.ts';
 import { flagAt } from './block-map.ts';
 import { isTrusted } from './cache-directory.ts';
@@ -30,6 +30,31 @@ export interface OpenedWhole {
   closeDescriptor(): void;
   /** Ends the hold, and closes the descriptor if it is still open. */
   close(): void;
+}
+
+/** Small, as there may be a hundred thousand. */
+class HeldFile implements OpenedWhole {
+  readonly descriptor: number;
+  #slot: number | undefined;
+  readonly #release: (slot: number) => void;
+  #isOpen = true;
+
+  constructor(descriptor: number, slot: number, release: (slot: number) => void) {
+    this.descriptor = descriptor;
+    this.#slot = slot;
+    this.#release = release;
+  }
+
+  closeDescriptor(): void {
+    if (this.#isOpen) closeSync(this.descriptor);
+    this.#isOpen = false;
+  }
+
+  close(): void {
+    this.closeDescriptor();
+    if (this.#slot !== undefined) this.#release(this.#slot);
+    this.#slot = undefined;
+  }
 }
 
 /** Larger files are not verified when they are opened: that would take longer than somebody who opens a file may wait. */
@@ -154,38 +179,16 @@ export class FileCache {
       return undefined;
     }
     this.#note(open);
-    const hold = this.hold(file);
-    let isOpen = true;
-    const closeDescriptor = () => {
-      if (isOpen) open.close();
-      isOpen = false;
-    };
-    return {
-      descriptor: open.descriptor,
-      closeDescriptor,
-      close: () => {
-        closeDescriptor();
-        hold.release();
-      },
-    };
+    const slot = this.#holds.hold(fileName(file));
+    Atomics.add(this.#words, Word.held, 1);
+    return new HeldFile(open.descriptor, slot, this.#release);
   }
 
-  /** Keeps a file, which somebody has open, from being evicted, until it is released or this thread closes the cache. */
-  hold(file: PlainFile): { readonly release: () => void } {
-    const name = fileName(file);
-    const slot = this.#holds.hold(name);
-    Atomics.add(this.#words, Word.held, 1);
-    let isHeld = true;
-    return {
-      release: () => {
-        if (!isHeld) return;
-        isHeld = false;
-        this.#holds.release(slot);
-        this.#uses.note(name, secondsNow());
-        Atomics.sub(this.#words, Word.held, 1);
-      },
-    };
-  }
+  /** A thread that closes the cache has ended its holds. */
+  readonly #release = (slot: number): void => {
+    this.#uses.note(this.#holds.release(slot), secondsNow());
+    Atomics.sub(this.#words, Word.held, 1);
+  };
 
   /** How many files are held by `openWhole`, in all threads. */
   get held(): number {

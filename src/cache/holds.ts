@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
+import { GrowingArray } from '../base/growing-array.ts';
 import { type CacheDirectory, openPlainly } from './cache-directory.ts';
 import { quiet, readWhole, writeFully } from './cache-files.ts';
 import { NameTable, shortName } from './name-table.ts';
@@ -13,8 +14,9 @@ const shard = ['state', 'held'] as const;
  */
 export class Holds {
   readonly #directory: CacheDirectory;
+  /** What is in the file. */
+  readonly #names = new GrowingArray(Uint8Array);
   readonly #free: number[] = [];
-  #count = 0;
   #file: number | undefined;
   #path: string | undefined;
 
@@ -24,14 +26,20 @@ export class Holds {
 
   /** @returns what `release` takes. */
   hold(name: string): number {
-    const slot = this.#free.pop() ?? this.#count++;
-    this.#write(slot, Buffer.from(name, 'hex'));
+    const slot = this.#free.pop() ?? this.#names.extend(digestSize) / digestSize;
+    this.#nameIn(slot).write(name, 'hex');
+    this.#write(slot);
     return slot;
   }
 
-  release(slot: number): void {
-    this.#write(slot, Buffer.alloc(digestSize));
+  /** @returns the name that was held. */
+  release(slot: number): string {
+    const held = this.#nameIn(slot);
+    const name = held.toString('hex');
+    held.fill(0);
+    this.#write(slot);
     this.#free.push(slot);
+    return name;
   }
 
   /** Ends all holds. */
@@ -42,11 +50,15 @@ export class Holds {
   }
 
   /** Where the cache cannot be written nobody can evict either. */
-  #write(slot: number, bytes: Buffer): void {
+  #write(slot: number): void {
     quiet(() => {
       this.#file ??= this.#create();
-      writeFully(this.#file, bytes, slot * digestSize);
+      writeFully(this.#file, this.#nameIn(slot), slot * digestSize);
     });
+  }
+
+  #nameIn(slot: number): Buffer {
+    return Buffer.from(this.#names.array.buffer, slot * digestSize, digestSize);
   }
 
   #create(): number {
