@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { describeError, Failure } from '../../base/errors.ts';
+import { keepThreadsSmall } from '../../base/garbage.ts';
 import { formatBytes, parseBytes } from '../../base/units.ts';
 import { parseCacheSize } from '../../cache/cache-size.ts';
 import { initBlockCodec } from '../../flist/block-codec.ts';
@@ -215,6 +216,7 @@ async function mountKept(
   keep: () => KeptMount | Promise<KeptMount>,
 ): Promise<MountedFlist> {
   const { meta, cache, store, trace, io, prefetch, stats, xattrs = false, readOnce = false } = options;
+  keepThreadsSmall();
   const opened = store && (await openRoutes(store.map(parseRoute), { note: console.error }));
   const kept = await keep();
   const mounted = await mountFlist({
