@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FileCache, OpenedWhole } from '../cache/file-cache.ts';
+import { PlainFiles } from '../cache/plain-file-at.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import type { WholeFiles } from './file-opener.ts';
 import { leastPassedThrough } from './io-mode.ts';
-import { PlainFiles } from './plain-file-at.ts';
 
 /** The files of a manifest that lie whole in the cache, for the thread that serves. */
 export class CachedFiles implements WholeFiles {

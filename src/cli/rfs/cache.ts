@@ -9,13 +9,13 @@ import { Journal } from '../../cache/journal.ts';
 import { type Amount, type CacheMeasure, measureCache } from '../../cache/measure-cache.ts';
 import { pin, unpin } from '../../cache/pins.ts';
 import type { PlainFile } from '../../cache/plain-file.ts';
+import { plainFileAt } from '../../cache/plain-file-at.ts';
 import { damageLine } from '../../cache/scrub.ts';
 import { atOnce } from '../../cache/turn.ts';
 import { type CacheFindings, verifyCache } from '../../cache/verify-cache.ts';
 import { initBlockCodec } from '../../flist/block-codec.ts';
 import { readManifest } from '../../flist/manifest.ts';
 import type { ManifestColumns } from '../../flist/manifest-columns.ts';
-import { plainFileAt } from '../../mount/plain-file-at.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
 
 interface CacheOptions extends CommonOptions {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { formatProgress } from '../../base/progress.ts';
 import { formatBytes } from '../../base/units.ts';
-import { BlockFiles } from '../../cache/block-files.ts';
-import { blockKey, initBlockCodec } from '../../flist/block-codec.ts';
-import { type CloneSummary, cloneBlocks } from '../../flist/clone.ts';
-import { readManifest, writeManifest } from '../../flist/manifest.ts';
+import { ManifestCache } from '../../cache/manifest-cache.ts';
+import { shareCache } from '../../cache/shared-cache.ts';
+import { initBlockCodec } from '../../flist/block-codec.ts';
+import { type CloneSummary, cloneBlocks, type SizedBlock } from '../../flist/clone.ts';
+import { type Manifest, readManifest, writeManifest } from '../../flist/manifest.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
@@ -50,7 +51,7 @@ async function clone(options: CloneOptions): Promise<CloneSummary> {
   const summary = await cloneBlocks(manifest, {
     from: await openRoutes(options.from?.map(parseRoute) ?? manifest.routes, { note: reporter.line }),
     to: await openRoutes(given),
-    plainBytes: options.cache === undefined ? undefined : await cacheReader(options.cache),
+    plainBytes: options.cache === undefined ? undefined : await cacheReader(options.cache, manifest),
     onProgress: ({ blocks: done, copiedBytes: bytes }, total) => {
       const milliseconds = performance.now() - start;
       reporter.status(`cloning: ${formatProgress('blocks', { done, total, bytes, milliseconds })}`);
@@ -63,10 +64,11 @@ async function clone(options: CloneOptions): Promise<CloneSummary> {
   return summary;
 }
 
-async function cacheReader(directory: string) {
+/** Whatever is damaged there is fetched, so it is of no interest here. */
+async function cacheReader(directory: string, { columns }: Manifest) {
   await initBlockCodec();
-  const files = new BlockFiles(directory, blockKey);
-  return (block: Parameters<BlockFiles['read']>[0]) => files.read(block);
+  const cache = new ManifestCache(shareCache(directory), columns, { warn: () => {} });
+  return (block: SizedBlock) => cache.peek(block, block.place);
 }
 
 function formatSummary(meta: string, { blocks, copiedBlocks, copiedBytes }: CloneSummary): string {

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { formatProgress } from '../../base/progress.ts';
 import { formatBytes } from '../../base/units.ts';
-import { BlockCache } from '../../cache/block-cache.ts';
-import { BlockFiles } from '../../cache/block-files.ts';
-import { blockKey, initBlockCodec } from '../../flist/block-codec.ts';
+import { ManifestCache } from '../../cache/manifest-cache.ts';
+import { shareCache } from '../../cache/shared-cache.ts';
+import { CacheUpkeep } from '../../cache/upkeep.ts';
+import { initBlockCodec } from '../../flist/block-codec.ts';
 import { readManifest } from '../../flist/manifest.ts';
+import type { ManifestColumns } from '../../flist/manifest-columns.ts';
 import type { UnpackBlocks } from '../../flist/unpack/crew.ts';
 import { RemoteBlocks } from '../../flist/unpack/remote-blocks.ts';
 import { type UnpackSummary, unpackManifest } from '../../flist/unpack/unpack.ts';
@@ -57,13 +59,18 @@ export default function define(command: Command): void {
 async function unpack(target: string, options: UnpackOptions, warm: boolean): Promise<UnpackSummary> {
   const manifest = await readManifest(options.meta);
   const reporter = reporterOf(options);
-  const cache = await openCache(options.cache, reporter.line);
+  const routes = options.store?.map(parseRoute) ?? manifest.routes;
+  const source = await openBlocks(routes, manifest.columns, {
+    cache: options.cache,
+    warm,
+    note: reporter.line,
+  });
   const start = performance.now();
   let losses = 0;
   try {
     return await unpackManifest(manifest, {
       directory: target,
-      blocks: await openBlocks(options.store?.map(parseRoute) ?? manifest.routes, cache, warm, reporter.line),
+      blocks: source.blocks,
       preserveOwnership: options.preserveOwnership ?? false,
       verify: options.verify ?? false,
       onProgress: ({ doing, blocks: done, totalBlocks: total, bytes }) => {
@@ -76,24 +83,28 @@ async function unpack(target: string, options: UnpackOptions, warm: boolean): Pr
     });
   } finally {
     if (losses > mostLossesShown) reporter.line(`and ${losses - mostLossesShown} more`);
-    await cache.flush();
+    await source.close();
   }
 }
 
 /** What lies in a local directory is read there, and need not be kept in another, unless that is what the user wants. */
 async function openBlocks(
   routes: readonly Route[],
-  cache: BlockCache,
-  warm: boolean,
-  note: (line: string) => void,
-): Promise<UnpackBlocks> {
+  columns: ManifestColumns,
+  { cache, warm, note }: { cache: string; warm: boolean; note: (line: string) => void },
+): Promise<{ readonly blocks: UnpackBlocks; readonly close: () => Promise<void> }> {
   const directories = warm ? undefined : localDirectories(routes);
-  return directories ?? new RemoteBlocks(await openRoutes(routes, { note }), cache);
-}
-
-async function openCache(directory: string, warn: (line: string) => void): Promise<BlockCache> {
+  if (directories !== undefined) return { blocks: directories, close: async () => {} };
   await initBlockCodec();
-  return new BlockCache(new BlockFiles(directory, blockKey), { warn });
+  const store = await openRoutes(routes, { note });
+  const shared = shareCache(cache);
+  const plain = new ManifestCache(shared, columns, { warn: note });
+  const upkeep = CacheUpkeep.start(shared, { log: note });
+  const close = async () => {
+    plain.close();
+    await upkeep.stop();
+  };
+  return { blocks: new RemoteBlocks(store, plain), close };
 }
 
 function formatSummary(target: string, { files, bytes, kept, lost }: UnpackSummary): string {

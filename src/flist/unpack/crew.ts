@@ -109,7 +109,8 @@ class ThreadCrew implements Crew {
       await forEachParallel(wanted, fetchesPerJob, async ({ row, index, place }, failed) => {
         try {
           const either = AbortSignal.any([signal, failed]);
-          const block = await remote.bring(blockAt(columns, place), plainSizeAt(columns, row, index), either);
+          const size = plainSizeAt(columns, row, index);
+          const block = await remote.bring(place, blockAt(columns, place), size, either);
           thread.tell({ type: 'block', place, block });
           sent.add(place);
         } catch (error) {
@@ -168,9 +169,8 @@ class CrewThread {
 
   #receive(message: FromThread): void {
     if (message.type === 'keep') {
-      const keeping = this.#remote!.keep(message.ref, message.plain).finally(() =>
-        this.#keeping.delete(keeping),
-      );
+      const { place, ref, plain } = message;
+      const keeping = this.#remote!.keep(place, ref, plain).finally(() => this.#keeping.delete(keeping));
       this.#keeping.add(keeping);
       return;
     }

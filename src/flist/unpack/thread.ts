@@ -31,13 +31,18 @@ export type ToThread =
 export type FromThread =
   | { readonly type: 'done'; readonly id: number; readonly result: JobResult }
   | { readonly type: 'failed'; readonly id: number; readonly failure: SentFailure }
-  | { readonly type: 'keep'; readonly ref: BlockRef; readonly plain: Uint8Array };
+  | {
+      readonly type: 'keep';
+      readonly place: number;
+      readonly ref: BlockRef;
+      readonly plain: Uint8Array;
+    };
 
 /** Blocks that the main thread sends, each once, in any order. */
 class ArrivingBlocks implements BlockSupply {
   readonly #keep: boolean;
   readonly #arrivals = new Map<number, PromiseWithResolvers<BroughtBlock>>();
-  #used: { ref: BlockRef; plain: Uint8Array } | undefined;
+  #used: { place: number; ref: BlockRef; plain: Uint8Array } | undefined;
 
   constructor(keep: boolean) {
     this.#keep = keep;
@@ -54,7 +59,7 @@ class ArrivingBlocks implements BlockSupply {
     this.#arrivals.delete(place);
     if (isPlain) return bytes;
     const plain = decodeBlock(bytes, ref, plainSize);
-    if (this.#keep) this.#used = { ref, plain };
+    if (this.#keep) this.#used = { place, ref, plain };
     return plain;
   }
 

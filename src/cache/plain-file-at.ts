@@ -1,5 +1,5 @@
-import type { PlainFile } from '../cache/plain-file.ts';
 import { blockAt, blockCountAt, type ManifestColumns, plainSizeAt } from '../flist/manifest-columns.ts';
+import type { PlainFile } from './plain-file.ts';
 
 /** A file of a manifest as the cache knows it. */
 export function plainFileAt(columns: ManifestColumns, row: number): PlainFile {
