@@ -9,6 +9,7 @@ interface NumberArrayType<A extends NumberArray> {
 export class GrowingArray<A extends NumberArray> {
   readonly #type: NumberArrayType<A>;
   #array: A;
+  #bytes: Buffer | undefined;
   #length = 0;
 
   /** @param expected how many will come, at a guess; memory is used for those that do come. */
@@ -24,6 +25,12 @@ export class GrowingArray<A extends NumberArray> {
   /** The numbers so far and room after them; another array when it grows. */
   get array(): A {
     return this.#array;
+  }
+
+  /** The bytes of `array`. */
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(this.#array.buffer);
+    return this.#bytes;
   }
 
   push(value: number): void {
@@ -48,6 +55,7 @@ export class GrowingArray<A extends NumberArray> {
     );
     larger.set(this.#array);
     this.#array = larger;
+    this.#bytes = undefined;
   }
 
   /** The numbers, none more. */

@@ -65,7 +65,7 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
  * @throws Failure `corrupt` for half a character that stands for no byte.
  */
 export function encodeName(text: string): Buffer {
-  if (!text.replace(loneBytes, '').isWellFormed())
+  if (!text.isWellFormed() && !text.replace(loneBytes, '').isWellFormed())
     throw new Failure('corrupt', `${JSON.stringify(text)} is no name: it holds half a character`, {
       hint: 'take the name from its bytes, with decodeName',
     });

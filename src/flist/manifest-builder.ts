@@ -90,7 +90,7 @@ export class ColumnsBuilder {
     }
     this.#blockRow.push(this.#blockRowSeen);
     const at = this.#blockRefs.extend(blockRefSize);
-    const bytes = bufferOf(this.#blockRefs.array);
+    const bytes = this.#blockRefs.bytes;
     const half = blockRefSize / 2;
     const isWhole = id.length === blockRefSize && key.length === blockRefSize;
     if (!isWhole || bytes.write(id, at, 'hex') !== half || bytes.write(key, at + half, 'hex') !== half)
@@ -191,13 +191,9 @@ function appendText(texts: GrowingArray<Uint8Array>, text: string | Uint8Array):
   }
   const start = texts.length;
   texts.reserve(text.length * 3); // no UTF-16 unit needs more bytes
-  texts.extend(bufferOf(texts.array).write(text, start));
+  texts.extend(texts.bytes.write(text, start));
   if (texts.length > 0xffffffff) throw new Violation('its names are longer than 4 GiB together');
   return start;
-}
-
-function bufferOf(array: Uint8Array): Buffer {
-  return Buffer.from(array.buffer);
 }
 
 function withEnd(starts: GrowingArray<Uint32Array>, end: number): Uint32Array {

@@ -1,4 +1,4 @@
-import { decodeName } from '../base/names.ts';
+import { decodeName, encodeName } from '../base/names.ts';
 import type { EntryKind, Metadata } from '../tree/tree.ts';
 import { type BlockRef, blockSize } from './block-codec.ts';
 import { type Inode, kindOfMode } from './inode.ts';
@@ -61,6 +61,27 @@ export function rowOf(ino: Float64Array, number: number): number | undefined {
 /** The name of the inode in a row, as the bytes that it truly has. */
 export function nameBytes({ text, textStart }: ManifestColumns, row: number): Uint8Array {
   return text.subarray(textStart[2 * row], textStart[2 * row + 1]);
+}
+
+/** Whether that is the name of the inode in a row. */
+export function hasName(columns: ManifestColumns, row: number, name: string): boolean {
+  return isTextAt(columns, 2 * row, name);
+}
+
+/** Whether that is the target of the inode in a row; `''` for none. */
+export function hasTarget(columns: ManifestColumns, row: number, target: string): boolean {
+  return isTextAt(columns, 2 * row + 1, target);
+}
+
+/** Without making bytes of what is ASCII, as most is. */
+function isTextAt({ text, textStart }: ManifestColumns, place: number, expected: string): boolean {
+  const [start, end] = [textStart[place]!, textStart[place + 1]!];
+  for (let i = 0; i < expected.length; i++) {
+    const unit = expected.charCodeAt(i);
+    if (unit > 0x7f) return encodeName(expected).equals(text.subarray(start, end));
+    if (unit !== text[start + i]) return false;
+  }
+  return start + expected.length === end;
 }
 
 /** The target of a symbolic link; empty for everything else. */

@@ -4,7 +4,8 @@ import { loadLibc } from '../base/libc.ts';
 import type { Route } from '../store/route.ts';
 import { excludeMatching } from '../tree/exclude.ts';
 import type { Entry } from '../tree/tree.ts';
-import { lookAgain, type WalkOptions, walkDirectory } from '../tree/walk-directory.ts';
+import { WalkAhead } from '../tree/walk-ahead.ts';
+import { lookAgain, lookAtXattrs, type WalkOptions, walkDirectory } from '../tree/walk-directory.ts';
 import type { PullProgress } from './oci/image-tree.ts';
 import type { Platform } from './oci/platform.ts';
 import { PackProblems } from './pack/problems.ts';
@@ -13,8 +14,12 @@ import { PackProblems } from './pack/problems.ts';
 export interface PackSource {
   /** Depth first: the root as `''`, a directory before what is in it, the names of one directory in byte order. */
   entries(): Iterable<readonly [path: string, entry: Entry]>;
+  /** The same, found by a thread from now on, where that is of use to who has something else to do first. */
+  readonly entriesAhead?: () => WalkAhead;
   /** What is at a path now, where that may change while it is packed; undefined when nothing is there any more. */
   readonly again?: (path: string) => Entry | undefined;
+  /** The extended attributes of what is at a path now, where the entries come without them. */
+  readonly xattrs?: ((path: string) => Entry['xattrs']) | undefined;
   /** What could not be read while the entries were found. */
   readonly problems?: PackProblems;
   /** What of the source a flist will not have, for people; absent when it will have all. */
@@ -40,12 +45,10 @@ export interface PackSourceOptions {
  */
 export async function openPackSource(target: string, options: PackSourceOptions = {}): Promise<PackSource> {
   const exclude = excludeMatching(options.exclude ?? []);
-  const fromDirectory = (path: string) =>
-    directorySource(path, { exclude, oneFileSystem: options.oneFileSystem });
-  if (await isPlainDirectory(target)) return fromDirectory(target);
+  if (await isPlainDirectory(target)) return directorySource(target, options);
   const { openStoredSource } = await import('./stored-source.ts');
   const source = await openStoredSource(target, { ...options, exclude });
-  return source.kind === 'directory' ? fromDirectory(source.path) : source;
+  return source.kind === 'directory' ? directorySource(source.path, options) : source;
 }
 
 /** Whether a target can be nothing but a directory, so that what reads all the other kinds need not be loaded. */
@@ -68,8 +71,10 @@ export async function directorySource(directory: string, options: WalkOptions = 
   const libc = await loadLibc();
   const onProblem: WalkOptions['onProblem'] = (path, error) => problems.add(path, error);
   return {
-    entries: () => walkDirectory(directory, { ...options, libc, onProblem }),
-    again: (path) => lookAgain(directory, path, { libc }),
+    entries: () => walkDirectory(directory, { ...options, onProblem }),
+    entriesAhead: () => new WalkAhead(directory, { ...options, onProblem }),
+    again: (path) => lookAgain(directory, path),
+    xattrs: libc && ((path) => lookAtXattrs(directory, path, libc)),
     problems,
     ...(libc === undefined && { lost: 'extended attributes, since the npm package koffi is missing' }),
     async close() {},

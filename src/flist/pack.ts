@@ -1,10 +1,11 @@
+import { stat } from 'node:fs/promises';
 import { Failure } from '../base/errors.ts';
 import type { Route } from '../store/route.ts';
 import type { Store } from '../store/store.ts';
 import { depthFirst } from '../tree/depth-first.ts';
 import type { Entry, Tree } from '../tree/tree.ts';
 import type { StoredCounts } from './pack/block-sink.ts';
-import { PackPipeline } from './pack/pipeline.ts';
+import { type PackEntry, PackPipeline } from './pack/pipeline.ts';
 import type { Previous } from './pack/previous.ts';
 import { PackProblems } from './pack/problems.ts';
 import { type PackCounts, PackProgress } from './pack/progress.ts';
@@ -27,6 +28,11 @@ export interface PackOptions {
   readonly dryRun?: boolean;
   /** What is at a path of the source now: a file that changed while it was read is read again. */
   readonly again?: ((path: string) => Entry | undefined) | undefined;
+  /**
+   * Reads the extended attributes of what is at a path of the source now, where entries come without them. Only a pack that can do
+   * that can be the `previous` of another one.
+   */
+  readonly xattrs?: ((path: string) => Entry['xattrs']) | undefined;
   /** Problems that the source finds on its way. */
   readonly problems?: PackProblems | undefined;
   /** Blocks on their way into the store at one time, each of up to 512 KiB; 32 by default. */
@@ -55,12 +61,13 @@ export interface PackSummary extends Readonly<StoredCounts> {
 }
 
 /** Entries as they come: depth first, the root as `''`. */
-export type Entries =
-  | AsyncIterable<readonly [path: string, entry: Entry]>
-  | Iterable<readonly [path: string, entry: Entry]>;
+export type Entries = AsyncIterable<PackEntry> | Iterable<PackEntry>;
 
 /** A pack began a little earlier than its clock says: file times come from a clock that ticks every few milliseconds. */
 const clockTick = 10;
+
+/** Bytes of a previous manifest that takes longer to read than a thread takes to begin. */
+const largeManifest = 1 << 20;
 
 /**
  * Packs entries that come depth first, the root first: their contents as blocks into the store, everything else into a
@@ -70,6 +77,17 @@ const clockTick = 10;
  * that a manifest cannot hold. The former manifest stays then.
  */
 export async function packEntries(entries: Entries, options: PackOptions): Promise<PackSummary> {
+  return packBatches(Symbol.asyncIterator in entries ? each(entries) : [entries], options);
+}
+
+async function* each(entries: AsyncIterable<PackEntry>): AsyncGenerator<Iterable<PackEntry>> {
+  for await (const entry of entries) yield [entry];
+}
+
+async function packBatches(
+  batches: AsyncIterable<Iterable<PackEntry>> | Iterable<Iterable<PackEntry>>,
+  options: PackOptions,
+): Promise<PackSummary> {
   const { manifest: path, store, routes, tags = new Map(), dryRun = false } = options;
   const began = new Date(Date.now() - clockTick);
   if (!store.capabilities.write && !dryRun)
@@ -81,14 +99,14 @@ export async function packEntries(entries: Entries, options: PackOptions): Promi
   const rows = dryRun ? undefined : new PackRows(path, before);
   const problems = options.problems ?? new PackProblems();
   const progress = new PackProgress(options.onProgress);
-  const { again, concurrency = 32, threads, signal } = options;
+  const { again, xattrs, concurrency = 32, threads, signal } = options;
   const pipeline = new PackPipeline({
-    ...{ store, rows, previous, problems, progress, again, concurrency, threads, signal },
+    ...{ store, rows, previous, problems, progress, again, xattrs, concurrency, threads, signal },
   });
   try {
-    await pipeline.run(entries);
+    await pipeline.run(batches);
     problems.throwIfAny();
-    const isUnchanged = (await rows?.finish({ tags, routes }, began)) ?? false;
+    const isUnchanged = (await rows?.finish({ tags, routes }, xattrs && began)) ?? false;
     const { files, bytes, blocks, unchangedFiles, unchangedBytes } = progress.counts;
     return { files, bytes, blocks, ...pipeline.stored, unchangedFiles, unchangedBytes, isUnchanged };
   } catch (error) {
@@ -117,7 +135,23 @@ export function packTree(tree: Tree, options: PackOptions): Promise<PackSummary>
   return packEntries(depthFirst(tree), options);
 }
 
-/** `packEntries` of a source, which stays open. */
-export function packSource(source: PackSource, options: PackOptions): Promise<PackSummary> {
-  return packEntries(source.entries(), { ...options, again: source.again, problems: source.problems });
+/** `packEntries` of a source, which stays open. While a large previous manifest is read, the walk goes ahead. */
+export async function packSource(source: PackSource, options: PackOptions): Promise<PackSummary> {
+  const { again, xattrs, problems } = source;
+  const whole = { ...options, again, xattrs, problems };
+  const ahead = (await isLarge(options.previous)) ? source.entriesAhead?.() : undefined;
+  if (ahead === undefined) return packEntries(source.entries(), whole);
+  try {
+    return await packBatches(ahead.batches(), whole);
+  } finally {
+    await ahead.close();
+  }
+}
+
+async function isLarge(manifest: string | undefined): Promise<boolean> {
+  if (manifest === undefined) return false;
+  return stat(manifest).then(
+    ({ size }) => size >= largeManifest,
+    () => false,
+  );
 }

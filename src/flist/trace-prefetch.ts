@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { utimes } from 'node:fs/promises';
 import { errnoOf, Failure } from '../base/errors.ts';
 import { type Manifest, readManifest, writeManifest } from './manifest.ts';
-import { beginningOf } from './pack/previous.ts';
+import { originOf } from './pack/previous.ts';
 import { type FoldCounts, type Keep, TraceFold } from './trace-fold.ts';
 import { readTrace } from './trace-lines.ts';
 
@@ -16,7 +16,7 @@ export interface PrefetchOptions {
 
 /**
  * Writes a flist that says what to fetch ahead, made from traces, in place of what it said before. Everything else stays; the time of its
- * pack too, by which `--previous` knows unchanged files.
+ * pack too, by which `--previous` knows unchanged files, unless somebody else packed it.
  * @throws Failure `corrupt` for what is no trace, `not-found`, `failed` when no block is left to fetch ahead; no flist is written then
  */
 export async function writePrefetch(
@@ -24,14 +24,14 @@ export async function writePrefetch(
   options: PrefetchOptions,
 ): Promise<FoldCounts> {
   const manifest = await readManifest(options.manifest);
-  const began = await beginningOf(options.manifest);
+  const { began, isOwn } = await originOf(options.manifest);
   const { prefetch, counts } = await foldTraces(traces, manifest, options.keep);
   if (prefetch.length === 0)
     throw new Failure('failed', `the traces name no block of ${options.manifest} that is to be kept`, {
       hint: 'give traces of this flist or of an earlier one of the same tree, and perhaps --keep any',
     });
   await writeManifest(options.output, manifest.with({ prefetch }));
-  if (began !== undefined) {
+  if (began !== undefined && isOwn) {
     const time = Number(began) / 1e9;
     await utimes(options.output, time, time);
   }

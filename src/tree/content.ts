@@ -85,10 +85,10 @@ export class FoundContent implements Content {
   readonly state: FileState;
 
   /** @param file its path, as `decodeName` gives it. */
-  constructor(file: string, size: number, { ino, mtimeNs, ctimeNs }: FileState) {
+  constructor(file: string, size: number, state: FileState) {
     this.file = file;
     this.size = size;
-    this.state = { ino, mtimeNs, ctimeNs };
+    this.state = state;
   }
 
   read(): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import type { Failure } from '../base/errors.ts';
 import { run } from '../base/exec.ts';
 import { loadLibc } from '../base/libc.ts';
 import { decodeName, encodeName } from '../base/names.ts';
-import { lookAgain, walkDirectory } from './walk-directory.ts';
+import { lookAgain, lookAtXattrs, walkDirectory } from './walk-directory.ts';
 
 const scratchDirectory = () => mkdtempDisposable(join(tmpdir(), 'zosbuilder-'));
 
@@ -75,13 +75,19 @@ describe('walkDirectory', () => {
     expect(lookAgain(scratch.path, decodeName(name))).toMatchObject({ kind: 'file', content: { size: 4 } });
   });
 
-  test('reads extended attributes when it is given the C library', async () => {
+  test('leaves extended attributes to who asks for those of a path', async () => {
     await using scratch = await scratchDirectory();
     const file = join(scratch.path, 'file');
     await writeFile(file, '');
     await run('setfattr', ['-n', 'user.one', '-v', 'value', file]);
-    const entries = [...walkDirectory(scratch.path, { libc: await loadLibc() })];
-    expect(entries[1]![1].xattrs).toEqual(new Map([['user.one', Uint8Array.from(Buffer.from('value'))]]));
+    const libc = (await loadLibc())!;
+    expect(lookAtXattrs(scratch.path, 'file', libc)).toEqual(
+      new Map([['user.one', Uint8Array.from(Buffer.from('value'))]]),
+    );
+    expect(lookAtXattrs(scratch.path, '', libc)).toBeUndefined();
+    expect(() => lookAtXattrs(scratch.path, 'gone', libc)).toThrow(
+      expect.objectContaining({ kind: 'not-found' }),
+    );
     expect([...walkDirectory(scratch.path)][1]![1].xattrs).toBeUndefined();
   });
 

@@ -2,47 +2,108 @@ import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from
 import { errnoOf, Failure } from '../base/errors.ts';
 import type { Libc } from '../base/libc.ts';
 import { decodeName, encodeName } from '../base/names.ts';
-import { FoundContent } from './content.ts';
-import type { Exclude } from './exclude.ts';
-import type { DirectoryEntry, Entry } from './tree.ts';
+import { type FileState, FoundContent } from './content.ts';
+import { type Exclude, excludeMatching } from './exclude.ts';
+import type { Entry } from './tree.ts';
 
 export interface WalkOptions {
-  /** What is left out; nothing by default. */
-  readonly exclude?: Exclude | undefined;
+  /** What is left out, as `excludeMatching` takes it; nothing by default. */
+  readonly exclude?: readonly string[] | undefined;
   /** Whether directories on which other file systems are mounted are taken as empty ones. */
   readonly oneFileSystem?: boolean | undefined;
-  /** Reads extended attributes; without it there are none. */
-  readonly libc?: Libc | undefined;
   /** Called for what cannot be read, which is left out; without it the walk ends there. */
   readonly onProblem?: ((path: string, error: Failure) => void) | undefined;
 }
 
+/** What lstat(2) says, as far as it counts here. */
+export interface FoundStats {
+  /** With the bits of its type. */
+  readonly mode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev: number;
+  readonly size: number;
+  /** Whole seconds. */
+  readonly mtime: number;
+  /** The nanoseconds after them. */
+  readonly mtimeNs: number;
+  readonly dev: bigint;
+  readonly state: FileState;
+}
+
+/** Something that a walk met. */
+export interface Found {
+  /** As in a `Tree`. */
+  readonly path: string;
+  readonly stats: FoundStats;
+  /** Where a symbolic link points to. */
+  readonly target?: string;
+}
+
 /**
  * The entries below a directory of this machine, as they are now: depth first from the root, the names of one directory in byte
- * order. Contents stay where they are. A hard-link group is called by the numbers of its file system and inode. Memory
- * is that of the names in the directories on the way.
- * @throws Failure `not-found` when there is no such directory, `denied` when something may not be read.
+ * order. Contents stay where they are; extended attributes are left to `lookAtXattrs`. A hard-link group is called by the numbers
+ * of its file system and inode. Memory is that of the names in the directories on the way.
+ * @throws Failure `not-found` when there is no such directory, `denied` when something may not be read, `usage` for a pattern
+ * that can match nothing.
  */
 export function* walkDirectory(
   directory: string,
   options: WalkOptions = {},
 ): Generator<readonly [path: string, entry: Entry]> {
-  const walk = new Walk(directory, options);
-  yield* walk.entries();
+  for (const found of findBelow(directory, options)) yield [found.path, entryOf(directory, found)];
+}
+
+/** What `walkDirectory` makes entries of. */
+export function findBelow(directory: string, options: WalkOptions = {}): Generator<Found> {
+  return new Walk(directory, options).found();
+}
+
+/** What was found, as an entry. */
+export function entryOf(directory: string, { path, stats, target = '' }: Found): Entry {
+  const metadata = metadataOf(stats);
+  switch (typeOf(stats)) {
+    case fileTypes.directory:
+      return { kind: 'directory', ...metadata };
+    case fileTypes.symlink:
+      return { kind: 'symlink', ...metadata, target };
+    case fileTypes.fifo:
+      return { kind: 'fifo', ...metadata };
+    case fileTypes.socket:
+      return { kind: 'socket', ...metadata };
+    case fileTypes.character:
+      return { kind: 'character', ...metadata, ...deviceNumbers(stats.rdev) };
+    case fileTypes.block:
+      return { kind: 'block', ...metadata, ...deviceNumbers(stats.rdev) };
+  }
+  const content = new FoundContent(`${directory}/${path}`, stats.size, stats.state);
+  if (stats.nlink === 1) return { kind: 'file', ...metadata, content };
+  return { kind: 'file', ...metadata, content, hardLink: `${stats.dev}:${stats.state.ino}` };
 }
 
 /** What a path of a walk shows now; undefined when nothing is there any more. */
-export function lookAgain(
-  directory: string,
-  path: string,
-  { libc }: Pick<WalkOptions, 'libc'> = {},
-): Entry | undefined {
+export function lookAgain(directory: string, path: string): Entry | undefined {
+  const file = `${directory}/${path}`;
   try {
-    const file = `${directory}/${path}`;
-    return entryOf(bytePath(file), file, libc).entry;
+    return entryOf(directory, { path, ...lookAt(bytePath(file)) });
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
-    throw unreadable(`${directory}/${path}`, error);
+    throw unreadable(file, error);
+  }
+}
+
+/** The extended attributes of what is at a path of a walk now; undefined when there are none. @throws Failure */
+export function lookAtXattrs(
+  directory: string,
+  path: string,
+  libc: Libc,
+): ReadonlyMap<string, Uint8Array> | undefined {
+  const file = `${directory}/${path || '.'}`;
+  try {
+    return xattrsOf(callPath(bytePath(file)), libc);
+  } catch (error) {
+    throw unreadable(file, error);
   }
 }
 
@@ -59,16 +120,18 @@ type BytePath = string;
 class Walk {
   readonly #directory: string;
   readonly #options: WalkOptions;
+  readonly #exclude: Exclude | undefined;
 
   constructor(directory: string, options: WalkOptions) {
     this.#directory = directory;
     this.#options = options;
+    this.#exclude = options.exclude?.length ? excludeMatching(options.exclude) : undefined;
   }
 
-  *entries(): Generator<readonly [string, Entry]> {
-    const { exclude, oneFileSystem, libc } = this.#options;
+  *found(): Generator<Found> {
+    const { oneFileSystem } = this.#options;
     const root = statsOf(this.#directory);
-    yield ['', directoryEntry(root, bytePath(this.#directory), libc)];
+    yield { path: '', stats: root };
     const levels: Level[] = [this.#level('', bytePath(this.#directory))];
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       const name = level.names.pop();
@@ -79,21 +142,19 @@ class Walk {
       const text = isAscii(name) ? name : decodeName(Buffer.from(name, 'latin1'));
       const path = level.path === '' ? text : `${level.path}/${text}`;
       const bytes = `${level.bytes}/${name}`;
-      const found = this.#look(path, bytes, libc);
-      if (found === undefined || exclude?.(path, found.entry.kind === 'directory')) continue;
-      yield [path, found.entry];
-      if (found.entry.kind !== 'directory') continue;
-      if (!oneFileSystem || found.device === root.dev) levels.push(this.#level(path, bytes));
+      const found = this.#attempt(path, () => lookAt(bytes));
+      if (found === undefined) continue;
+      const { stats } = found;
+      const isDirectory = typeOf(stats) === fileTypes.directory;
+      if (this.#exclude?.(path, isDirectory)) continue;
+      yield { path, ...found };
+      if (isDirectory && (!oneFileSystem || stats.dev === root.dev)) levels.push(this.#level(path, bytes));
     }
   }
 
   #level(path: string, bytes: BytePath): Level {
     const names = this.#attempt(path, () => readdirSync(callPath(bytes), { encoding: 'latin1' }));
     return { path, bytes, names: (names ?? []).sort().reverse() };
-  }
-
-  #look(path: string, bytes: BytePath, libc: Libc | undefined): Found | undefined {
-    return this.#attempt(path, () => entryOf(bytes, `${this.#directory}/${path}`, libc));
   }
 
   #attempt<T>(path: string, step: () => T): T | undefined {
@@ -108,71 +169,58 @@ class Walk {
   }
 }
 
-function statsOf(directory: string): BigIntStats {
+function statsOf(directory: string): FoundStats {
   try {
     const root = statSync(callPath(bytePath(directory)), { bigint: true });
-    if (root.isDirectory()) return root;
+    if (root.isDirectory()) return statsFrom(root);
   } catch (error) {
     throw unreadable(directory, error);
   }
   throw new Failure('not-found', `${directory} is not a directory`);
 }
 
-interface Found {
-  readonly entry: Entry;
-  /** The file system that it is on. */
-  readonly device: bigint;
+/** The bits of `st_mode` that say what something is (inode(7)). */
+const fileTypes = {
+  fifo: 0o010000,
+  character: 0o020000,
+  directory: 0o040000,
+  block: 0o060000,
+  symlink: 0o120000,
+  socket: 0o140000,
+};
+
+function typeOf({ mode }: FoundStats): number {
+  return mode & 0o170000;
 }
 
-const typeMask = 0o170000;
-
-function entryOf(bytes: BytePath, file: string, libc: Libc | undefined): Found {
+function lookAt(bytes: BytePath): Omit<Found, 'path'> {
   const path = callPath(bytes);
-  const stats = lstatSync(path, { bigint: true });
-  const metadata = metadataOf(stats, path, libc);
-  return { entry: entryOfKind(stats, metadata, path, file), device: stats.dev };
+  const stats = statsFrom(lstatSync(path, { bigint: true }));
+  if (typeOf(stats) !== fileTypes.symlink) return { stats };
+  return { stats, target: decodeName(readlinkSync(path, { encoding: 'buffer' })) };
 }
 
-function entryOfKind(
-  stats: BigIntStats,
-  metadata: ReturnType<typeof metadataOf>,
-  path: string | Buffer,
-  file: string,
-): Entry {
-  switch (Number(stats.mode) & typeMask) {
-    case 0o040000:
-      return { kind: 'directory', ...metadata };
-    case 0o120000:
-      return { kind: 'symlink', ...metadata, target: decodeName(readlinkSync(path, { encoding: 'buffer' })) };
-    case 0o010000:
-      return { kind: 'fifo', ...metadata };
-    case 0o140000:
-      return { kind: 'socket', ...metadata };
-    case 0o020000:
-      return { kind: 'character', ...metadata, ...deviceNumbers(stats.rdev) };
-    case 0o060000:
-      return { kind: 'block', ...metadata, ...deviceNumbers(stats.rdev) };
-  }
-  const content = new FoundContent(file, Number(stats.size), stats);
-  if (stats.nlink === 1n) return { kind: 'file', ...metadata, content };
-  return { kind: 'file', ...metadata, content, hardLink: `${stats.dev}:${stats.ino}` };
-}
+const second = 1_000_000_000n;
 
-function directoryEntry(stats: BigIntStats, bytes: BytePath, libc: Libc | undefined): DirectoryEntry {
-  return { kind: 'directory', ...metadataOf(stats, callPath(bytes), libc) };
-}
-
-function metadataOf(stats: BigIntStats, path: string | Buffer, libc: Libc | undefined) {
-  const nanoseconds = ((stats.mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  const xattrs = libc && xattrsOf(path, libc);
+function statsFrom(stats: BigIntStats): FoundStats {
+  const { dev, ino, mtimeNs, ctimeNs } = stats;
+  const nanoseconds = ((mtimeNs % second) + second) % second;
   return {
-    mode: Number(stats.mode) & 0o7777,
+    mode: Number(stats.mode),
+    nlink: Number(stats.nlink),
     uid: Number(stats.uid),
     gid: Number(stats.gid),
-    mtime: Number((stats.mtimeNs - nanoseconds) / 1_000_000_000n),
-    ...(nanoseconds > 0n && { mtimeNs: Number(nanoseconds) }),
-    ...(xattrs && { xattrs }),
+    rdev: Number(stats.rdev),
+    size: Number(stats.size),
+    mtime: Number((mtimeNs - nanoseconds) / second),
+    mtimeNs: Number(nanoseconds),
+    dev,
+    state: { ino, mtimeNs, ctimeNs },
   };
+}
+
+function metadataOf({ mode, uid, gid, mtime, mtimeNs }: FoundStats) {
+  return { mode: mode & 0o7777, uid, gid, mtime, ...(mtimeNs > 0 && { mtimeNs }) };
 }
 
 function xattrsOf(path: string | Buffer, libc: Libc): ReadonlyMap<string, Uint8Array> | undefined {
@@ -187,7 +235,8 @@ function xattrsOf(path: string | Buffer, libc: Libc): ReadonlyMap<string, Uint8A
 }
 
 /** The two halves of a `dev_t` as Linux and glibc lay it out (makedev(3), sys/sysmacros.h). */
-function deviceNumbers(rdev: bigint): { major: number; minor: number } {
+function deviceNumbers(number: number): { major: number; minor: number } {
+  const rdev = BigInt(number);
   return {
     major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
     minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),

@@ -8,10 +8,16 @@ const directorySize = 4096;
 
 /**
  * An entry of a tree as an inode. `ctime` is the modification time (flist format, section 1.4).
+ * @param xattrs its extended attributes; those that come with it by default
  * @throws Failure `config` for a device number that a manifest cannot hold.
  */
-export function inodeOfEntry(path: string, entry: Entry, place: Pick<Inode, 'ino' | 'parent'>): Inode {
-  const { mtimeNs, xattrs } = entry;
+export function inodeOfEntry(
+  path: string,
+  entry: Entry,
+  place: Pick<Inode, 'ino' | 'parent'>,
+  xattrs = entry.xattrs,
+): Inode {
+  const { mtimeNs } = entry;
   return {
     ino: place.ino,
     parent: place.parent,

@@ -343,6 +343,51 @@ describe('with the previous flist', () => {
     expect(await pack({ previous: meta })).toMatchObject({ files: 1, unchangedFiles: 0, isUnchanged: true });
   });
 
+  test('of many files, which is read while a thread walks ahead, the flist is the one that is packed without it', async () => {
+    const { pack, meta, file, source, root } = await place();
+    const name = (i: number) => `${i}${'n'.repeat(200)}`;
+    for (let i = 1000; i < 3000; i++) writeFileSync(file(name(i)), `${i % 7}`);
+    await settle(source);
+    await pack();
+    expect((await stat(meta)).size).toBeGreaterThan(1 << 20);
+    expect(await pack({ previous: meta })).toMatchObject({ unchangedFiles: 2000, isUnchanged: true });
+    writeFileSync(file(name(2222)), 'changed');
+    const [fresh, quick] = [join(root, 'fresh.fl'), join(root, 'quick.fl')];
+    await pack({ manifest: fresh });
+    expect(await pack({ manifest: quick, previous: meta })).toMatchObject({ unchangedFiles: 1999 });
+    expect(Buffer.compare(await readFile(quick), await readFile(fresh))).toBe(0);
+  });
+
+  test('attributes of files that nobody touched are not read, unless somebody else packed them', async () => {
+    const { pack, meta, source, root } = await packedBefore();
+    const looked: string[] = [];
+    const from = await directorySource(source);
+    const looking: PackSource = {
+      ...from,
+      xattrs: (path) => {
+        looked.push(path);
+        return from.xattrs!(path);
+      },
+    };
+    expect(await pack({ previous: meta, manifest: join(root, 'own.fl') }, looking)).toMatchObject({
+      isUnchanged: true,
+    });
+    expect(looked).toEqual(['', 'dir']);
+    await run('chown', ['1', meta]);
+    expect(await pack({ previous: meta }, looking)).toMatchObject({ isUnchanged: true, unchangedFiles: 2 });
+    expect(looked.slice(2)).toEqual(['', 'b', 'c', 'dir', 'dir/a', 'empty']);
+  });
+
+  test('that was packed without attributes everything is read', async () => {
+    const { pack, meta, source, file } = await packedBefore();
+    await run('setfattr', ['-n', 'user.x', '-v', 'y', file('b')]);
+    await settle(source);
+    await pack({}, { ...(await directorySource(source)), xattrs: undefined });
+    expect((await readManifest(meta)).find('b')!.xattrs).toBeUndefined();
+    expect(await pack({ previous: meta })).toMatchObject({ unchangedFiles: 0 });
+    expect((await readManifest(meta)).find('b')!.xattrs?.size).toBe(1);
+  });
+
   test('whose times were not kept everything is read, and that is said', async () => {
     const { pack, meta, root } = await packedBefore();
     const copy = join(root, 'copy.fl');

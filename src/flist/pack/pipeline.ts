@@ -19,11 +19,13 @@ import {
 import { JobPool } from './job-pool.ts';
 import { blockCount } from './job-runner.ts';
 import { filePieces, memoryPieces } from './pieces.ts';
-import { Placement } from './placement.ts';
+import { type Place, Placement } from './placement.ts';
 import type { Previous } from './previous.ts';
 import type { PackProblems } from './problems.ts';
 import type { PackProgress } from './progress.ts';
 import type { PackRows } from './rows.ts';
+
+export type PackEntry = readonly [path: string, entry: Entry];
 
 export interface PipelineOptions {
   readonly store: Store;
@@ -34,6 +36,8 @@ export interface PipelineOptions {
   readonly progress: PackProgress;
   /** What is at a path of the source now. */
   readonly again: ((path: string) => Entry | undefined) | undefined;
+  /** Reads extended attributes where entries come without them. */
+  readonly xattrs: ((path: string) => Entry['xattrs']) | undefined;
   readonly concurrency: number;
   readonly threads: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -102,6 +106,7 @@ export class PackPipeline {
   #batch: Item[] = [];
   #batchBytes = 0;
   #carried = 0;
+  #taken = 0;
   #failure: { readonly reason: unknown } | undefined;
   #news = Promise.withResolvers<void>();
 
@@ -123,16 +128,15 @@ export class PackPipeline {
   }
 
   /** Settles when nothing is underway any more. @throws the first failure of the store, of the source or of the rows. */
-  async run(
-    entries: AsyncIterable<readonly [string, Entry]> | Iterable<readonly [string, Entry]>,
-  ): Promise<void> {
+  async run(batches: AsyncIterable<Iterable<PackEntry>> | Iterable<Iterable<PackEntry>>): Promise<void> {
     const { signal } = this.#options;
     const abort = () => this.#fail(signal!.reason);
     signal?.addEventListener('abort', abort);
     try {
       signal?.throwIfAborted();
       await this.#sink.open();
-      await this.#takeAll(entries);
+      for await (const entries of batches) await this.#takeAll(entries);
+      this.#options.progress.foundAll();
       this.#flush();
       while (this.#rows.length > 0) await this.#write();
     } catch (error) {
@@ -145,38 +149,53 @@ export class PackPipeline {
     this.#throwIfFailed();
   }
 
-  async #takeAll(entries: AsyncIterable<readonly [string, Entry]> | Iterable<readonly [string, Entry]>) {
-    let count = 0;
-    for await (const [path, entry] of entries) {
-      await this.#take(path, entry);
-      if (++count % entriesAtOnce === 0) {
+  async #takeAll(entries: Iterable<PackEntry>): Promise<void> {
+    for (const [path, entry] of entries) {
+      const reading = this.#take(path, entry);
+      if (reading !== undefined) await reading;
+      if (++this.#taken % entriesAtOnce === 0) {
         await setImmediate();
         await this.#writeReady();
       }
       while (this.#rows.length >= mostRows) await this.#write();
     }
-    this.#options.progress.foundAll();
   }
 
-  async #take(path: string, entry: Entry): Promise<void> {
+  /** Returns when there is room for the next one. */
+  #take(path: string, entry: Entry): Promise<void> | undefined {
     const place = this.#placement.next(path, entry.kind === 'directory');
+    const untouched = this.#untouched(place, entry);
     let row: Row;
     try {
-      row = { path, inode: inodeOfEntry(path, entry, place), waiting: 0, reads: 0 };
+      const inode = inodeOfEntry(path, entry, place, this.#xattrs(path, entry, untouched));
+      row = { path, inode, waiting: 0, reads: 0 };
     } catch (error) {
       this.#options.problems.add(path, error);
-      return;
+      return undefined;
     }
     this.#rows.push(row);
-    if (entry.kind !== 'file') return;
-    this.#options.progress.foundFile();
-    if (this.#isFurtherName(row, entry) || entry.content.size === 0) return;
+    if (entry.kind !== 'file') return undefined;
     const { previous, progress } = this.#options;
-    const { state } = entry.content;
-    if (place.row !== undefined && state && previous?.isUnchanged(place.row, row.inode, state)) {
-      row.unchanged = place.row;
-      progress.unchanged(entry.content.size, Math.ceil(entry.content.size / blockSize));
-    } else await this.#read(row, entry.content);
+    progress.foundFile();
+    if (this.#isFurtherName(row, entry) || entry.content.size === 0) return undefined;
+    if (untouched === undefined || !previous!.hasBlocks(untouched)) return this.#read(row, entry.content);
+    row.unchanged = untouched;
+    progress.unchanged(entry.content.size, Math.ceil(entry.content.size / blockSize));
+    return undefined;
+  }
+
+  /** The row of the previous manifest, when nobody has touched the file since. */
+  #untouched({ row }: Place, entry: Entry): number | undefined {
+    const isUntouched =
+      row !== undefined && entry.kind === 'file' && this.#options.previous!.isUntouched(row, entry);
+    return isUntouched ? row : undefined;
+  }
+
+  #xattrs(path: string, entry: Entry, untouched?: number): Entry['xattrs'] {
+    const { previous, xattrs } = this.#options;
+    if (xattrs === undefined) return entry.xattrs;
+    const known = untouched === undefined ? undefined : previous!.xattrsAt(untouched);
+    return known ?? xattrs(path);
   }
 
   /** Whether the file is known by another name; if not, it is known by this one from now on. */
@@ -282,7 +301,7 @@ export class PackPipeline {
     const entry = again(path);
     row.waiting = 0;
     if (entry?.kind !== 'file') return this.#lose(row, vanished(path, entry));
-    row.inode = inodeOfEntry(path, entry, inode);
+    row.inode = inodeOfEntry(path, entry, inode, this.#xattrs(path, entry));
     if (row.group !== undefined) row.group.state = entry.content.state;
     if (entry.content.size === 0) {
       row.places = new Uint32Array(0);
@@ -308,8 +327,10 @@ export class PackPipeline {
   async #writeReady(): Promise<boolean> {
     this.#throwIfFailed();
     let count = 0;
-    while (count < this.#rows.length && this.#isReady(this.#rows[count]!))
-      await this.#emit(this.#rows[count++]!);
+    while (count < this.#rows.length && this.#isReady(this.#rows[count]!)) {
+      const writing = this.#emit(this.#rows[count++]!);
+      if (writing !== undefined) await writing;
+    }
     if (count > 0) this.#rows = this.#rows.slice(count);
     return count > 0;
   }
@@ -320,14 +341,14 @@ export class PackPipeline {
     );
   }
 
-  async #emit(row: Row): Promise<void> {
+  #emit(row: Row): Promise<void> | undefined {
     const { rows, problems, progress } = this.#options;
     if (row.isFirst) Object.assign(row.group!, { places: row.places, unchanged: row.unchanged });
     else if (row.group && row.group.state?.ctimeNs !== row.content?.state?.ctimeNs)
       problems.add(row.path, changedMeanwhile(row.path, 'one of its names was packed before it changed'));
     progress.wrote();
-    if (problems.count > 0 || rows === undefined) return;
-    await rows.add(row.inode, this.#refsOf(row), row.unchanged);
+    if (problems.count > 0 || rows === undefined) return undefined;
+    return rows.add(row.inode, this.#refsOf(row), row.unchanged);
   }
 
   #refsOf(row: Row): BlockRef[] | undefined {

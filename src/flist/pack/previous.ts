@@ -2,18 +2,18 @@ import { stat } from 'node:fs/promises';
 import { encodeName } from '../../base/names.ts';
 import { forEachParallel } from '../../base/parallel.ts';
 import type { Store } from '../../store/store.ts';
-import type { FileState } from '../../tree/content.ts';
+import type { FileEntry } from '../../tree/tree.ts';
 import { BlockIdSet } from '../block-id-set.ts';
-import type { Inode } from '../inode.ts';
+import { type Inode, kindOfMode } from '../inode.ts';
 import { type Manifest, readManifest } from '../manifest.ts';
 import {
   blockAt,
   blocksAt,
   childNamed,
   ctimeAt,
+  hasName,
+  hasTarget,
   inodeAt,
-  nameBytes,
-  targetBytes,
   xattrsAt,
 } from '../manifest-columns.ts';
 
@@ -25,22 +25,25 @@ const marginOf = (time: bigint) => (time % 1_000_000n === 0n ? 2_000_000_000n : 
 /** How many blocks are looked for in the store when not all are. */
 const sampleSize = 64;
 
+const none: ReadonlyMap<string, Uint8Array> = new Map();
+
 /** An earlier pack of the same tree, by which unchanged files are known. */
 export class Previous {
   readonly manifest: Manifest;
   readonly #began: bigint | undefined;
+  readonly #isOwn: boolean;
   /** Which blocks the store has, where that was found out. */
   #held: BlockIdSet | undefined;
 
-  private constructor(manifest: Manifest, began: bigint | undefined) {
+  private constructor(manifest: Manifest, { began, isOwn }: Origin) {
     this.manifest = manifest;
     this.#began = began;
+    this.#isOwn = isOwn;
   }
 
   /** @throws Failure when there is no such manifest, or it is damaged. */
   static async read(path: string): Promise<Previous> {
-    const [manifest, began] = [await readManifest(path), await beginningOf(path)];
-    return new Previous(manifest, began);
+    return new Previous(await readManifest(path), await originOf(path));
   }
 
   /** Whether it says when its pack began. Without that every file counts as changed. */
@@ -88,27 +91,39 @@ export class Previous {
    */
   find(parent: number, name: string, guess: number): number | undefined {
     const { columns } = this.manifest;
-    const bytes = encodeName(name);
     const isThere = guess < columns.ino.length && guess > 0 && columns.parent[guess] === parent;
-    if (isThere && bytes.equals(nameBytes(columns, guess))) return guess;
-    return childNamed(columns, parent, bytes);
+    return isThere && hasName(columns, guess, name) ? guess : childNamed(columns, parent, encodeName(name));
   }
 
   /**
-   * Whether a file's bytes are still those of a row: same size and time, untouched since before that pack began, and its blocks
-   * are there. A program that sets times back cannot set the time of the change back.
+   * Whether nobody has touched a file since that pack began, so that its bytes and its attributes are those of a row: same size and time,
+   * and no change since. A program that sets times back cannot set the time of the change back.
    */
-  isUnchanged(row: number, inode: Inode, state: FileState): boolean {
+  isUntouched(row: number, { content: { state, size }, mtime, mtimeNs = 0 }: FileEntry): boolean {
     const { columns } = this.manifest;
-    if (this.#began === undefined || state.ctimeNs > this.#began - marginOf(state.ctimeNs)) return false;
-    const isSame =
-      columns.mode[row]! >>> 12 === inode.mode >>> 12 &&
-      columns.size[row] === inode.size &&
-      columns.mtime[row] === inode.mtime &&
-      (columns.mtimeNs[row] ?? 0) === (inode.mtimeNs ?? 0);
+    if (this.#began === undefined || state === undefined) return false;
     return (
-      isSame && (this.#held === undefined || blocksAt(columns, row).every(({ id }) => this.#held!.has(id)))
+      state.ctimeNs <= this.#began - marginOf(state.ctimeNs) &&
+      kindOfMode(columns.mode[row]!) === 'file' &&
+      columns.size[row] === size &&
+      columns.mtime[row] === mtime &&
+      (columns.mtimeNs[row] ?? 0) === mtimeNs
     );
+  }
+
+  /** Whether the store has the blocks of a row. */
+  hasBlocks(row: number): boolean {
+    return (
+      this.#held === undefined || blocksAt(this.manifest.columns, row).every(({ id }) => this.#held!.has(id))
+    );
+  }
+
+  /**
+   * The extended attributes of a row; undefined when they may not be all of them: somebody else packed it, and `trusted.*` shows
+   * itself to some only.
+   */
+  xattrsAt(row: number): ReadonlyMap<string, Uint8Array> | undefined {
+    return this.#isOwn ? xattrsAt(this.manifest.columns, row) : undefined;
   }
 
   /** Whether a row is exactly this inode, its number and its directory's included; its blocks are not compared. */
@@ -129,9 +144,9 @@ export class Previous {
       columns.gid[row] === inode.gid &&
       columns.rdev[row] === inode.rdev &&
       (link ? columns.ino[link] : undefined) === inode.link &&
-      encodeName(inode.name).equals(nameBytes(columns, row)) &&
-      encodeName(inode.target ?? '').equals(targetBytes(columns, row)) &&
-      haveEqualValues(xattrsAt(columns, row), inode.xattrs ?? new Map())
+      hasName(columns, row, inode.name) &&
+      hasTarget(columns, row, inode.target ?? '') &&
+      haveEqualValues(xattrsAt(columns, row), inode.xattrs ?? none)
     );
   }
 
@@ -142,14 +157,24 @@ export class Previous {
   }
 }
 
+/** What the file of a manifest says of its pack. */
+interface Origin {
+  /** When it began, in nanoseconds since the epoch. */
+  readonly began: bigint | undefined;
+  /** Whether the user was that of this process. */
+  readonly isOwn: boolean;
+}
+
 /**
- * When the pack of a manifest began: that is its modification time (`markBeginning`), which lies before the file was made. Where it does not,
+ * When a pack began is the modification time of its manifest (`PackRows.finish`), which lies before the file was made. Where it does not,
  * somebody copied the file without its times, or changed it, and nothing is known.
- * @returns nanoseconds since the epoch
  */
-export async function beginningOf(path: string): Promise<bigint | undefined> {
-  const { mtimeNs, birthtimeNs } = await stat(path, { bigint: true });
-  return mtimeNs < birthtimeNs ? mtimeNs : undefined;
+export async function originOf(path: string): Promise<Origin> {
+  const { mtimeNs, birthtimeNs, uid } = await stat(path, { bigint: true });
+  return {
+    began: mtimeNs < birthtimeNs ? mtimeNs : undefined,
+    isOwn: Number(uid) === process.geteuid!(),
+  };
 }
 
 function haveEqualValues(a: ReadonlyMap<string, Uint8Array>, b: ReadonlyMap<string, Uint8Array>): boolean {

@@ -37,17 +37,14 @@ export class PackRows {
    * Takes the next row.
    * @param unchanged the row of the previous manifest whose blocks this one has, where that is known
    */
-  async add(inode: Inode, refs: readonly BlockRef[] | undefined, unchanged?: number): Promise<void> {
+  add(inode: Inode, refs: readonly BlockRef[] | undefined, unchanged?: number): Promise<void> | undefined {
     const { previous } = this.#before ?? {};
     this.#prefetch?.take(inode);
-    if (this.#writer === undefined) {
-      if (previous?.isRow(this.#same, inode) && this.#hasRefs(refs, unchanged)) {
-        this.#same++;
-        return;
-      }
-      await this.#begin();
-    }
-    this.#writer!.add(inode, refs ?? previous!.rowAt(unchanged!).refs);
+    const write = (writer: ManifestWriter) => writer.add(inode, refs ?? previous!.rowAt(unchanged!).refs);
+    if (this.#writer !== undefined) write(this.#writer);
+    else if (previous?.isRow(this.#same, inode) && this.#hasRefs(refs, unchanged)) this.#same++;
+    else return this.#begin().then(write);
+    return undefined;
   }
 
   #hasRefs(refs: readonly BlockRef[] | undefined, unchanged: number | undefined): boolean {
@@ -55,20 +52,21 @@ export class PackRows {
     return isDeepStrictEqual(refs, this.#before!.previous.rowAt(this.#same).refs);
   }
 
-  async #begin(): Promise<void> {
+  async #begin(): Promise<ManifestWriter> {
     this.#writer = await ManifestWriter.create(this.#path);
     for (let row = 0; row < this.#same; row++) {
       const { inode, refs } = this.#before!.previous.rowAt(row);
       this.#writer.add(inode, refs);
     }
+    return this.#writer;
   }
 
   /**
-   * Publishes the manifest, with what the previous one has to fetch ahead, and gives it the time at which the pack began
-   * (`beginningOf`).
+   * Publishes the manifest, with what the previous one has to fetch ahead.
+   * @param began when the pack began, which its file is to say (`Previous`); undefined when a later pack is not to rely on this one
    * @returns whether it is the previous one, byte for byte
    */
-  async finish(settings: ManifestSettings, began: Date): Promise<boolean> {
+  async finish(settings: ManifestSettings, began: Date | undefined): Promise<boolean> {
     const { manifest } = this.#before?.previous ?? {};
     const isSame =
       this.#writer === undefined &&
@@ -77,9 +75,9 @@ export class PackRows {
       isDeepStrictEqual(manifest.routes, settings.routes);
     if (isSame) await republish(this.#before!.path, this.#path, began);
     else {
-      if (this.#writer === undefined) await this.#begin();
-      await this.#writer!.finish({ ...settings, prefetch: this.#prefetch?.ranges() ?? [] });
-      await utimes(this.#path, began, began);
+      const writer = this.#writer ?? (await this.#begin());
+      await writer.finish({ ...settings, prefetch: this.#prefetch?.ranges() ?? [] });
+      if (began !== undefined) await utimes(this.#path, began, began);
     }
     return isSame;
   }
@@ -90,12 +88,12 @@ export class PackRows {
 }
 
 /** A new file, also where the path stays: it has to be younger than the time that it bears. */
-async function republish(from: string, to: string, time: Date): Promise<void> {
+async function republish(from: string, to: string, time: Date | undefined): Promise<void> {
   await makeDirectory(dirname(to));
   const temporary = temporaryName(to);
   try {
     await copyFile(from, temporary);
-    await utimes(temporary, time, time);
+    if (time !== undefined) await utimes(temporary, time, time);
     const file = await open(temporary, 'r+');
     try {
       await file.chmod(0o644);
