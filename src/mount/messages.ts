@@ -10,9 +10,8 @@ import type { TraceNotes } from './trace-notes.ts';
 /** Tells a worker of this project what it is for, when several kinds of worker start from one bundled file. */
 export const mountWorkerRole = 'flist-mount';
 
-/** What the worker of a mount gets as its `workerData`. */
+/** What the thread that serves a mount gets as its first message. */
 export interface MountWorkerData {
-  readonly role: typeof mountWorkerRole;
   /** The open `/dev/fuse`. */
   readonly device: number;
   readonly inodes: ManifestColumns;

@@ -14,6 +14,7 @@ import { beginFlistMount } from './begin-mount.ts';
 import { chooseIoMode, type IoChoice, type IoMode } from './io-mode.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
 import { MountServer } from './mount-server.ts';
+import { ServingThread } from './serving-thread.ts';
 import type { StatisticsSnapshot } from './statistics.ts';
 import type { MountFigures } from './stats/figures.ts';
 import { TraceFile } from './trace-file.ts';
@@ -36,6 +37,8 @@ export interface MountFlistOptions {
   readonly store?: Store;
   /** The file that the worker starts from, when this code is bundled: it must import `worker.ts` when it is no main thread. */
   readonly worker?: URL;
+  /** The thread that is to serve the mount, where it was started before. */
+  readonly thread?: ServingThread;
   /** Milliseconds that the store has to answer for a block; 30,000 by default. */
   readonly deadline?: number;
   /** A file that gets a line for each first reading of blocks, behind what is in it; see `rfs flist trace`. */
@@ -98,19 +101,23 @@ const usualPrefetch = 64 << 20;
 export async function mountFlist(options: MountFlistOptions): Promise<MountedFlist> {
   const { kept } = options;
   const log = options.log ?? ((line: string) => console.error(line));
-  const { columns, store, mounted, notes, trace } = await openParts(options, log).catch(async (error) => {
-    await kept?.begun?.abandon();
+  const worker = options.worker ?? new URL('./worker.ts', import.meta.url);
+  const thread = options.thread ?? new ServingThread(worker);
+  const { parts, begun } = await begin(options, log).catch(async (error) => {
+    await Promise.all([kept?.begun?.abandon(), thread.stop()]);
     throw error;
   });
+  const { columns, store, mounted, notes, trace } = parts;
   const io = ioModeFor(columns, options, log);
   const server = new MountServer({
-    begun: kept ? kept.begun : await beginFlistMount(options.mountpoint),
+    begun,
+    thread,
     io,
     inodes: columns,
     store,
     cache: options.readOnce ? undefined : options.cache,
     deadline: options.deadline ?? 30_000,
-    worker: options.worker ?? new URL('./worker.ts', import.meta.url),
+    worker,
     trace: notes,
     kept,
     xattrs: options.xattrs ?? false,
@@ -120,7 +127,7 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   const upkeep = server.fetch.cache && CacheUpkeep.start(server.fetch.cache, { size, scrub, log });
   const done = server.done.finally(() => Promise.all([trace?.close(), upkeep?.stop()]));
   done.catch(() => {}); // a mount that fails says so itself
-  const { mountpoint, session } = await server.mount();
+  const [{ mountpoint, session }] = await Promise.all([server.mount(), initBlockCodec()]);
   if (io === 'passthrough' && options.io === io && !session.features.includes('passthrough'))
     log(`files are not passed through: the kernel speaks FUSE 7.${session.minor} without it`);
   const { scheduler, statistics } = server.fetch;
@@ -157,9 +164,15 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
 /** Reading a flist of more than these leaves so much garbage that collecting it pays. */
 const manyInodes = 50_000;
 
+/** Opens what a mount is made of, and the connection to the kernel. */
+async function begin(options: MountFlistOptions, log: (line: string) => void) {
+  const { kept, mountpoint } = options;
+  const parts = await openParts(options, log);
+  return { parts, begun: kept ? kept.begun : await beginFlistMount(mountpoint) };
+}
+
 /** What a mount is made of. */
 async function openParts(options: MountFlistOptions, log: (line: string) => void) {
-  await initBlockCodec();
   const manifest =
     typeof options.manifest === 'string'
       ? await (options.kept?.readManifest(options.manifest) ?? readManifest(options.manifest))

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import { describeError, Failure } from '../base/errors.ts';
 import { FileCache } from '../cache/file-cache.ts';
+import { initBlockCodec } from '../flist/block-codec.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import { type BegunMount, raiseReadahead, unmount } from '../fuse/mount-point.ts';
 import { findMount } from '../fuse/mount-table.ts';
@@ -11,7 +11,8 @@ import { type Fetch, startFetch } from './fetch/fetch.ts';
 import { asFailure } from './fuse-failure.ts';
 import type { IoMode } from './io-mode.ts';
 import { type KeptMount, leaveAtOnce } from './kept-mount.ts';
-import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
+import type { MountMessage, MountWorkerData } from './messages.ts';
+import type { ServingThread } from './serving-thread.ts';
 import type { TraceNotes } from './trace-notes.ts';
 import { FilePreparer } from './whole-files.ts';
 
@@ -22,7 +23,10 @@ export interface MountServerOptions {
   readonly store: Store;
   /** The directory of the cache; undefined when nothing is kept. */
   readonly cache: string | undefined;
+  /** The file that further threads start from; see `MountFlistOptions.worker`. */
   readonly worker: URL;
+  /** That serves the mount. */
+  readonly thread: ServingThread;
   /** Milliseconds that the store has to answer. */
   readonly deadline: number;
   readonly io: IoMode;
@@ -58,8 +62,8 @@ export class MountServer {
     this.fetch = startFetch({ ...options, columns: options.inodes, device: this.#device });
     const { cache } = this.fetch;
     this.#preparer = cache && new FilePreparer(options.inodes, new FileCache(cache, { warn: options.log }));
-    const workerData: MountWorkerData = {
-      role: mountWorkerRole,
+    const { thread } = options;
+    const data: MountWorkerData = {
       device: this.#device,
       inodes: options.inodes,
       memory: this.fetch.memory,
@@ -73,12 +77,8 @@ export class MountServer {
       takeOver: options.kept?.predecessor?.session,
       givenUp: this.#givenUp,
     };
-    const worker = new Worker(options.worker, {
-      workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: 4 }, // what a request leaves behind is small and short-lived
-    });
-    worker.on('message', (message: MountMessage) => this.#receive(message));
-    this.done = this.#serveUntilEnd(worker);
+    thread.begin(data, (message) => this.#receive(message));
+    this.done = this.#serveUntilEnd(thread);
     // Each of these fails with the worker, and not all are awaited at that time.
     for (const promise of [this.done, this.#ready.promise, this.#started.promise]) promise.catch(() => {});
   }
@@ -89,9 +89,11 @@ export class MountServer {
    */
   async mount(): Promise<{ readonly mountpoint: string; readonly session: NegotiatedSession }> {
     const { kept, begun } = this.#options;
+    let completed: ReturnType<BegunMount['complete']> | undefined;
     try {
-      [this.#source] = await Promise.all([kept?.startKeeper() ?? this.#source, this.#ready.promise]);
-      const mount = kept?.predecessor ?? (await begun!.complete(this.#source));
+      this.#source = (await kept?.startKeeper()) ?? this.#source;
+      completed = kept?.predecessor ? Promise.resolve(kept.predecessor) : begun!.complete(this.#source);
+      const [mount] = await Promise.all([completed, this.#ready.promise]);
       this.#mountpoint = mount.mountpoint;
       this.#source = mount.source;
       const session = await this.#started.promise;
@@ -102,6 +104,7 @@ export class MountServer {
       Atomics.store(this.#givenUp, 0, 1);
       Atomics.notify(this.#givenUp, 0);
       await this.done.catch(() => {});
+      this.#mountpoint ??= (await completed?.catch(() => {}))?.mountpoint;
       if (this.#mountpoint !== undefined) await this.#takeOff(this.#mountpoint);
       throw asFailure(error);
     }
@@ -117,14 +120,9 @@ export class MountServer {
     await this.#takeOff(this.#mountpoint);
   }
 
-  async #serveUntilEnd(worker: Worker): Promise<void> {
-    const end = Promise.withResolvers<void>();
-    worker.once('error', (cause) =>
-      end.reject(new Failure('failed', 'the server of the mount broke down', { cause })),
-    );
-    worker.once('exit', () => end.resolve());
+  async #serveUntilEnd(thread: ServingThread): Promise<void> {
     try {
-      await end.promise;
+      await thread.ended;
       this.#startFails(new Failure('failed', 'the mount ended before it answered'));
     } catch (error) {
       this.#startFails(error);
@@ -175,7 +173,7 @@ export class MountServer {
         this.fetch.scheduler.touched(message.row, message.place);
         break;
       case 'prepare':
-        this.#preparer?.prepare(message.row);
+        void initBlockCodec().then(() => this.#preparer?.prepare(message.row));
     }
   }
 }

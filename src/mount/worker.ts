@@ -3,6 +3,7 @@
  * thread that started it. Others make blocks plain. Importing this module in a worker with the data of either starts it;
  * anywhere else it does nothing.
  */
+import { once } from 'node:events';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describeError } from '../base/errors.ts';
 import { FileCache } from '../cache/file-cache.ts';
@@ -27,13 +28,16 @@ import { TraceRecorder } from './trace-notes.ts';
 import { CachedFiles } from './whole-files.ts';
 
 if (!isMainThread) {
-  const data = workerData as MountWorkerData | BlockThreadData | null;
-  if (data?.role === mountWorkerRole) void serveMount(data);
+  const data = workerData as { readonly role: typeof mountWorkerRole } | BlockThreadData | null;
+  if (data?.role === mountWorkerRole) void serveMount();
   else if (data?.role === blockThreadRole) void runBlockThread(data);
 }
 
-async function serveMount(data: MountWorkerData): Promise<void> {
-  await initBlockCodec();
+async function serveMount(): Promise<void> {
+  const [[data]] = await Promise.all([
+    once(parentPort!, 'message') as Promise<[MountWorkerData]>,
+    initBlockCodec(),
+  ]);
   const { device, inodes, cache } = data;
   const counter = new Statistics(data.statistics).counter(1);
   const log = (line: string) => tell({ type: 'log', line });

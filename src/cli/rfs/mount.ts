@@ -1,27 +1,15 @@
-import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { describeError, Failure } from '../../base/errors.ts';
+import { Failure } from '../../base/errors.ts';
 import { keepThreadsSmall } from '../../base/garbage.ts';
-import { formatBytes, parseBytes } from '../../base/units.ts';
+import { parseBytes } from '../../base/units.ts';
 import { parseCacheSize } from '../../cache/cache-size.ts';
-import { initBlockCodec } from '../../flist/block-codec.ts';
-import { readManifest } from '../../flist/manifest.ts';
-import { unmount } from '../../fuse/mount-point.ts';
-import { findMount } from '../../fuse/mount-table.ts';
-import { handedOver, isDaemon, startAsDaemon, startDaemon } from '../../mount/daemon.ts';
-import { forecast, lookIntoCache, type Need } from '../../mount/forecast.ts';
+import { handedOver, isDaemon, startDaemon } from '../../mount/daemon.ts';
 import { type IoChoice, ioChoices } from '../../mount/io-mode.ts';
 import { takesOver } from '../../mount/keeper.ts';
-import { KeptMount, leaveAtOnce } from '../../mount/kept-mount.ts';
-import { type MountedFlist, mountFlist } from '../../mount/mount-flist.ts';
-import { serveUntilUnmounted } from '../../mount/serve.ts';
-import { serveStats } from '../../mount/stats/serve-stats.ts';
-import { openRoutes } from '../../store/open.ts';
-import { parseRoute } from '../../store/route.ts';
-import { printJson } from '../face.ts';
+import { ServingThread } from '../../mount/serving-thread.ts';
 import { stores } from './options.ts';
 
-interface MountOptions {
+export interface MountOptions {
   readonly meta: string;
   readonly cache: string;
   readonly daemon?: boolean;
@@ -72,12 +60,23 @@ export default function define(command: Command): void {
     .action(async (target: string, options: MountOptions) => {
       if (options.json && !options.forecast) throw jsonWithoutForecast();
       cacheCare(options);
-      if (options.forecast) await printForecast(options);
-      else if (takesOver()) await goOn();
-      else if (isDaemon()) await mount(target, { ...options, ...(await handedOver<Handover>()) });
-      else if (options.daemon) await startDaemon(daemonOf(target, options));
-      else await mount(target, options);
+      if (options.forecast) await (await import('./mount-forecast.ts')).printForecast(options);
+      else if (options.daemon && !isDaemon() && !takesOver()) await startDaemon(daemonOf(target, options));
+      else await serve(target, options);
     });
+}
+
+async function serve(target: string, options: MountOptions): Promise<void> {
+  keepThreadsSmall();
+  const thread = new ServingThread(); // which starts while the rest is loaded
+  try {
+    const { goOn, mount } = await import('./mount-serve.ts');
+    if (takesOver()) await goOn(thread);
+    else if (isDaemon()) await mount(target, { ...options, ...(await handedOver<Handover>()) }, thread);
+    else await mount(target, options, thread);
+  } finally {
+    await thread.stop();
+  }
 }
 
 /** Bytes a second; 0 for nothing. */
@@ -97,33 +96,6 @@ function jsonWithoutForecast(): Failure {
   });
 }
 
-async function printForecast({ meta, cache, json }: MountOptions): Promise<void> {
-  await initBlockCodec();
-  const { columns } = await readManifest(meta);
-  const outcome = forecast(columns, lookIntoCache(columns, cache));
-  if (json) printJson(outcome);
-  else {
-    console.log(`everything: ${formatNeed(outcome.everything)}`);
-    if (outcome.traced) console.log(`as traced: ${formatNeed(outcome.traced)}`);
-  }
-}
-
-function formatNeed({
-  files,
-  blocks,
-  bytes,
-  cachedBlocks,
-  cachedBytes,
-  requests,
-  bytesToFetch,
-}: Need): string {
-  const fetched = requests === 0 ? 'nothing' : `${requests} requests, ${formatBytes(bytesToFetch)}`;
-  return (
-    `${files} files, ${blocks} blocks, ${formatBytes(bytes)}; ` +
-    `in the cache ${cachedBlocks} blocks, ${formatBytes(cachedBytes)}; to fetch ${fetched}`
-  );
-}
-
 /** Stores may hold secrets, which do not belong into the arguments of a process that lives long. */
 type Handover = Pick<MountOptions, 'store'>;
 
@@ -134,7 +106,7 @@ function daemonOf(target: string, options: MountOptions) {
 }
 
 /** Zero-OS looks for the flist in the arguments of the process that serves a mount. */
-function argumentsOf(target: string, options: MountOptions): string[] {
+export function argumentsOf(target: string, options: MountOptions): string[] {
   const { meta, cache, cacheSize, scrub, trace, io, prefetch, stats, xattrs, readOnce, debug } = options;
   return [
     'mount',
@@ -158,119 +130,11 @@ function argumentsOf(target: string, options: MountOptions): string[] {
   ];
 }
 
-/** What a server needs to go on with the mount of another. */
-interface Inheritance {
-  readonly target: string;
-  readonly options: MountOptions;
-}
-
-/** The program that takes over, from any directory, when this one dies. */
-const commandOf = ({ target, options }: Inheritance) => [
-  process.execPath,
-  ...process.execArgv,
-  process.argv[1]!,
-  ...argumentsOf(target, options),
-];
-
-async function mount(target: string, options: MountOptions): Promise<void> {
-  const inheritance = absolute(target, options);
-  const keep = () =>
-    KeptMount.create({
-      manifest: options.meta,
-      mountpoint: target,
-      command: commandOf(inheritance),
-      handover: inheritance,
-    });
-  const mounted = await startAsDaemon(() => mountKept(inheritance, keep));
-  await serve(mounted);
-}
-
-/** What no code expects ends the process, but not the mount. */
-async function serve(mounted: MountedFlist): Promise<void> {
-  process.on('uncaughtException', (error) => {
-    console.error(error);
-    leaveAtOnce();
-  });
-  await serveUntilUnmounted(mounted, console.error);
-}
-
-/** In place of a server that died. Nobody hears of a failure but the log. */
-async function goOn(): Promise<void> {
-  const kept = KeptMount.inherited<Inheritance>((handover) => ({ command: commandOf(handover) }));
-  if (kept?.predecessor === undefined) return;
-  const { handover, mountpoint, source } = kept.predecessor;
-  try {
-    if (kept.isHopeless) throw new Failure('failed', 'its servers die one after the other');
-    const mounted = await mountKept(handover, () => kept);
-    console.error(`process ${process.pid} serves the mount on ${mountpoint} in place of one that ended`);
-    await serve(mounted);
-  } catch (error) {
-    console.error(`the mount on ${mountpoint} is given up: ${describeError(error)}`);
-    kept.giveUp();
-    if ((await findMount(mountpoint))?.source === source) await unmount(mountpoint);
-  }
-}
-
-async function mountKept(
-  { target, options }: Inheritance,
-  keep: () => KeptMount | Promise<KeptMount>,
-): Promise<MountedFlist> {
-  const { meta, cache, store, trace, io, prefetch, stats, xattrs = false, readOnce = false } = options;
-  keepThreadsSmall();
-  const opened = store && (await openRoutes(store.map(parseRoute), { note: console.error }));
-  const kept = await keep();
-  const mounted = await mountFlist({
-    manifest: meta,
-    mountpoint: target,
-    cache,
-    readOnce,
-    ...cacheCare(options),
-    ...(io !== undefined && { io }),
-    xattrs,
-    kept,
-    ...(trace !== undefined && { trace }),
-    ...(prefetch !== undefined && { prefetch }),
-    ...(opened && { store: opened }),
-  });
-  if (stats !== 'off') await serveStatsOf(mounted, stats, kept.predecessor !== undefined);
-  return mounted;
-}
-
-/** That the socket which was asked for cannot be made ends a mount that begins, but not one that others use. */
-async function serveStatsOf(
-  mounted: MountedFlist,
-  path: string | undefined,
-  takesOver: boolean,
-): Promise<void> {
-  try {
-    await serveStats(mounted, { path, log: console.error });
-  } catch (error) {
-    if (takesOver) return console.error(describeError(error));
-    await mounted.unmount();
-    await mounted.done;
-    throw error;
-  }
-}
-
 /** What is done for the cache. @throws Failure `usage` */
-function cacheCare({ cache, cacheSize, scrub }: MountOptions) {
+export function cacheCare({ cache, cacheSize, scrub }: MountOptions) {
   const rate = parseBytes(scrub);
   return {
     ...(cacheSize !== undefined && { cacheSize: parseCacheSize(cacheSize, cache) }),
     ...(rate > 0 && { scrub: rate }),
-  };
-}
-
-function absolute(target: string, options: MountOptions): Inheritance {
-  const { meta, cache, trace, stats } = options;
-  return {
-    target: resolve(target),
-    options: {
-      ...options,
-      meta: resolve(meta),
-      cache: resolve(cache),
-      ...(trace !== undefined && { trace: resolve(trace) }),
-      ...(stats !== undefined && stats !== 'off' && { stats: resolve(stats) }),
-    },
   };
 }
