@@ -55,6 +55,10 @@ export class MountServer {
   #source = String(process.pid);
   #mountpoint: string | undefined;
   #ended = false;
+  #hasCodec = false;
+  readonly #codec = initBlockCodec().then(() => {
+    this.#hasCodec = true;
+  });
 
   constructor(options: MountServerOptions) {
     this.#options = options;
@@ -163,6 +167,14 @@ export class MountServer {
       case 'log':
         this.#options.log(message.line);
         break;
+      default:
+        if (this.#hasCodec) this.#fetch(message);
+        else void this.#codec.then(() => this.#fetch(message)); // a mount answers before that is loaded
+    }
+  }
+
+  #fetch(message: Exclude<MountMessage, { type: 'ready' | 'started' | 'log' }>): void {
+    switch (message.type) {
       case 'read':
         this.fetch.scheduler.read(message.unique, message.row, message.offset, message.size);
         break;
@@ -173,7 +185,7 @@ export class MountServer {
         this.fetch.scheduler.touched(message.row, message.place);
         break;
       case 'prepare':
-        void initBlockCodec().then(() => this.#preparer?.prepare(message.row));
+        this.#preparer?.prepare(message.row);
     }
   }
 }

@@ -41,7 +41,7 @@ export interface Fetch {
 /** More threads than these only wait for each other's memory. */
 const mostThreads = 4;
 
-/** Nothing is contacted or started before the first block. */
+/** Nothing may be asked of it before `initBlockCodec` was awaited. Nothing is contacted or started before the first block. */
 export function startFetch(options: FetchOptions): Fetch {
   const { columns, store, device, deadline, log } = options;
   const cache = options.cache === undefined ? undefined : shareCache(options.cache);

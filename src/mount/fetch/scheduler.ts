@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/errors.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
-import { type BlockRef, blockSize, decodeBlock, initBlockCodec, release } from '../../flist/block-codec.ts';
+import { type BlockRef, blockSize, decodeBlock, release } from '../../flist/block-codec.ts';
 import { blockAt, blockRefSize, isZeroBlock, type ManifestColumns } from '../../flist/manifest-columns.ts';
 import type { Errno } from '../../fuse/protocol.ts';
 import type { LocalDirectory } from '../../store/local.ts';
@@ -480,7 +480,6 @@ export class Scheduler {
     this.#fetching++;
     const ref = blockAt(this.#columns, block.place);
     try {
-      await initBlockCodec(); // a mount answers before that is loaded
       if (!this.#giveKept(block))
         await this.#options.stored.fetch(ref.id, async (blob, address) => {
           await this.#makePlain(block, ref, blob);
