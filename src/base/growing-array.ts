@@ -1,21 +1,28 @@
 export type NumberArray = Float64Array | Uint32Array | Uint8Array;
 
 interface NumberArrayType<A extends NumberArray> {
-  new (buffer: SharedArrayBuffer): A;
+  new (buffer: SharedArrayBuffer, start?: number, length?: number): A;
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** Numbers in shared memory, as many as come: other threads may read them without a copy. */
+/** Up to here an array that grows is a copy: a piece of address space for each of some small ones would be a waste. */
+const mostCopied = 1 << 16;
+/** Address space, not memory, for each that is larger. */
+const reserved = 2 ** 32;
+
+/**
+ * Numbers in shared memory, as many as come: other threads may read them without a copy. Large ones grow in their place, so that
+ * no memory is used twice, nor for what may come.
+ */
 export class GrowingArray<A extends NumberArray> {
   readonly #type: NumberArrayType<A>;
   #array: A;
   #bytes: Buffer | undefined;
   #length = 0;
 
-  /** @param expected how many will come, at a guess; memory is used for those that do come. */
-  constructor(type: NumberArrayType<A>, expected = 0) {
+  constructor(type: NumberArrayType<A>) {
     this.#type = type;
-    this.#array = new type(new SharedArrayBuffer(Math.max(expected, 16) * type.BYTES_PER_ELEMENT));
+    this.#array = new type(new SharedArrayBuffer(16 * type.BYTES_PER_ELEMENT));
   }
 
   get length(): number {
@@ -29,7 +36,7 @@ export class GrowingArray<A extends NumberArray> {
 
   /** The bytes of `array`. */
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from(this.#array.buffer);
+    this.#bytes ??= Buffer.from(this.#array.buffer, 0, this.#array.byteLength);
     return this.#bytes;
   }
 
@@ -49,13 +56,20 @@ export class GrowingArray<A extends NumberArray> {
   /** Makes room for so many numbers more. */
   reserve(count: number): void {
     const needed = this.#length + count;
-    if (needed <= this.#array.length) return;
-    const larger = new this.#type(
-      new SharedArrayBuffer(Math.max(needed, this.#array.length * 2) * this.#type.BYTES_PER_ELEMENT),
-    );
-    larger.set(this.#array);
-    this.#array = larger;
+    if (needed > this.#array.length) this.#enlarge(Math.max(needed, this.#array.length * 2));
+  }
+
+  #enlarge(length: number): void {
+    const size = length * this.#type.BYTES_PER_ELEMENT;
+    const before = this.#array;
+    let { buffer } = before as { buffer: SharedArrayBuffer };
+    const canGrow = buffer.growable && size <= buffer.maxByteLength;
+    if (canGrow) buffer.grow(size);
+    else if (size <= mostCopied) buffer = new SharedArrayBuffer(size);
+    else buffer = new SharedArrayBuffer(size, { maxByteLength: Math.max(reserved, size) });
+    this.#array = new this.#type(buffer, 0, length);
     this.#bytes = undefined;
+    if (!canGrow) this.#array.set(before);
   }
 
   /** The numbers, none more. */

@@ -19,6 +19,24 @@ export function compareBytes(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** Orders a part of some bytes and a part of others by their bytes, as `compareBytes` orders the names in them. */
+export function compareRanges(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  const [aLength, bLength] = [aEnd - aStart, bEnd - bStart];
+  const common = Math.min(aLength, bLength);
+  for (let i = 0; i < common; i++) {
+    const difference = a[aStart + i]! - b[bStart + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}
+
 /** Whether a surrogate that stands for a byte is here, and not the second half of a character. */
 function isLoneByte(text: string, at: number): boolean {
   const unit = text.charCodeAt(at);

@@ -1,5 +1,7 @@
 import { GrowingArray } from '../base/growing-array.ts';
-import { compareBytes, encodeName } from '../base/names.ts';
+import { GrowingText } from '../base/growing-text.ts';
+import { compareBytes } from '../base/names.ts';
+import { childrenOf } from '../tree/children.ts';
 import type { BlockRef } from './block-codec.ts';
 import { blockRefSize, compareNames, type ManifestColumns, rowOf } from './manifest-columns.ts';
 import { checkInode, checkXattr, type InodeNumbers, missingParent, Violation } from './manifest-rules.ts';
@@ -15,41 +17,26 @@ export interface NewInode extends InodeNumbers {
 
 /** Collects the rows of a manifest into columns. Each row is checked by itself; how they fit together is not. */
 export class ColumnsBuilder {
-  readonly #ino: GrowingArray<Float64Array>;
-  readonly #parent: GrowingArray<Float64Array>;
-  readonly #size: GrowingArray<Float64Array>;
-  readonly #mtime: GrowingArray<Float64Array>;
-  readonly #ctime: GrowingArray<Float64Array>;
-  readonly #rdev: GrowingArray<Float64Array>;
-  readonly #mode: GrowingArray<Uint32Array>;
-  readonly #uid: GrowingArray<Uint32Array>;
-  readonly #gid: GrowingArray<Uint32Array>;
+  readonly #ino = new GrowingArray(Float64Array);
+  readonly #parent = new GrowingArray(Float64Array);
+  readonly #size = new GrowingArray(Float64Array);
+  readonly #mtime = new GrowingArray(Float64Array);
+  readonly #ctime = new GrowingArray(Float64Array);
+  readonly #rdev = new GrowingArray(Float64Array);
+  readonly #mode = new GrowingArray(Uint32Array);
+  readonly #uid = new GrowingArray(Uint32Array);
+  readonly #gid = new GrowingArray(Uint32Array);
   readonly #mtimeNs = new GrowingArray(Uint32Array);
   readonly #link = new GrowingArray(Uint32Array);
-  readonly #textStart: GrowingArray<Uint32Array>;
-  readonly #text: GrowingArray<Uint8Array>;
-  readonly #blockRow: GrowingArray<Uint32Array>;
-  readonly #blockRefs: GrowingArray<Uint8Array>;
+  readonly #textStart = new GrowingArray(Uint32Array);
+  readonly #text = new GrowingText();
+  readonly #blockRow = new GrowingArray(Uint32Array);
+  readonly #blockRefs = new GrowingArray(Uint8Array);
   readonly #xattrRow = new GrowingArray(Uint32Array);
   readonly #xattrStart = new GrowingArray(Uint32Array);
-  readonly #xattrText = new GrowingArray(Uint8Array);
+  readonly #xattrText = new GrowingText();
   readonly #prefetch = new GrowingArray(Uint32Array);
   #blockRowSeen = 0;
-
-  /** @param expected how many rows will come, at a guess. */
-  constructor({ inodes, blocks }: { inodes: number; blocks: number } = { inodes: 0, blocks: 0 }) {
-    const [numbers, words] = [
-      () => new GrowingArray(Float64Array, inodes),
-      () => new GrowingArray(Uint32Array, inodes),
-    ];
-    [this.#ino, this.#parent, this.#size] = [numbers(), numbers(), numbers()];
-    [this.#mtime, this.#ctime, this.#rdev] = [numbers(), numbers(), numbers()];
-    [this.#mode, this.#uid, this.#gid] = [words(), words(), words()];
-    this.#textStart = new GrowingArray(Uint32Array, 2 * inodes + 1);
-    this.#text = new GrowingArray(Uint8Array, 24 * inodes);
-    this.#blockRow = new GrowingArray(Uint32Array, blocks);
-    this.#blockRefs = new GrowingArray(Uint8Array, blocks * blockRefSize);
-  }
 
   /**
    * Takes the next inode; they come in the order of their numbers.
@@ -124,7 +111,7 @@ export class ColumnsBuilder {
       link: this.#link.done(),
       ...texts,
       ...blockColumns(this.#blockRow.done(), this.#blockRefs.done(), ino.length),
-      ...childColumns(parent, texts),
+      ...childrenOf(parent, (row, other) => compareNames(texts, row, other)),
       xattrRow: this.#xattrRow.done(),
       xattrStart: withEnd(this.#xattrStart, this.#xattrText.length),
       xattrText: this.#xattrText.done(),
@@ -143,9 +130,10 @@ export class ColumnsBuilder {
   }
 
   #addText(text: string | Uint8Array): Uint8Array {
-    const start = appendText(this.#text, text);
+    const start = this.#text.append(text);
+    if (this.#text.length > 0xffffffff) throw new Violation('its names are longer than 4 GiB together');
     this.#textStart.push(start);
-    return this.#text.array.subarray(start, this.#text.length);
+    return this.#text.bytes.subarray(start, this.#text.length);
   }
 
   #firstName(ino: number, link: number): number {
@@ -159,8 +147,8 @@ export class ColumnsBuilder {
     for (const [name, value] of [...xattrs].sort(([a], [b]) => compareBytes(a, b))) {
       checkXattr(ino, name, value);
       this.#xattrRow.push(row);
-      this.#xattrStart.push(appendText(this.#xattrText, name));
-      this.#xattrStart.push(appendText(this.#xattrText, value));
+      this.#xattrStart.push(this.#xattrText.append(name));
+      this.#xattrStart.push(this.#xattrText.append(value));
     }
   }
 
@@ -179,21 +167,6 @@ export class ColumnsBuilder {
 function setSparse(column: GrowingArray<Uint32Array>, row: number, value: number): void {
   column.extend(row - column.length);
   column.push(value);
-}
-
-/** Puts a text behind the others and returns where it begins. */
-function appendText(texts: GrowingArray<Uint8Array>, text: string | Uint8Array): number {
-  if (typeof text !== 'string' || !text.isWellFormed()) {
-    const bytes = typeof text === 'string' ? encodeName(text) : text;
-    const start = texts.extend(bytes.length);
-    texts.array.set(bytes, start);
-    return start;
-  }
-  const start = texts.length;
-  texts.reserve(text.length * 3); // no UTF-16 unit needs more bytes
-  texts.extend(texts.bytes.write(text, start));
-  if (texts.length > 0xffffffff) throw new Violation('its names are longer than 4 GiB together');
-  return start;
 }
 
 function withEnd(starts: GrowingArray<Uint32Array>, end: number): Uint32Array {
@@ -234,17 +207,4 @@ function moveBlocks(blockRefs: Uint8Array, places: Uint32Array): void {
       places[place] = place;
     }
   }
-}
-
-function childColumns(parent: Uint32Array, texts: Pick<ManifestColumns, 'text' | 'textStart'>) {
-  const childStart = startsOf(parent.subarray(1), parent.length);
-  const childRows = new Uint32Array(new SharedArrayBuffer((parent.length - 1) * 4));
-  const next = childStart.slice();
-  for (let row = 1; row < parent.length; row++) childRows[next[parent[row]!]!++] = row;
-  const inOrder = (a: number, b: number) => compareNames(texts, a, b);
-  for (let row = 0; row < parent.length; row++) {
-    const below = childRows.subarray(childStart[row], childStart[row + 1]);
-    if (!below.every((child, i) => i === 0 || inOrder(below[i - 1]!, child) < 0)) below.sort(inOrder);
-  }
-  return { childStart, childRows };
 }

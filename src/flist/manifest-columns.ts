@@ -1,4 +1,5 @@
-import { decodeName, encodeName } from '../base/names.ts';
+import { compareRanges, decodeName, encodeName } from '../base/names.ts';
+import type { Children } from '../tree/children.ts';
 import type { EntryKind, Metadata } from '../tree/tree.ts';
 import { type BlockRef, blockSize } from './block-codec.ts';
 import { type Inode, kindOfMode } from './inode.ts';
@@ -8,7 +9,7 @@ import { type Inode, kindOfMode } from './inode.ts';
  * name for each, and 64 bytes for each block. Rows are ascending by inode number; row 0 is the root. A `…Start` column has
  * one value more than rows: row `i` owns the places from `start[i]` up to, not including, `start[i + 1]`.
  */
-export interface ManifestColumns {
+export interface ManifestColumns extends Children {
   readonly ino: Float64Array;
   /** The row of the directory; the root is its own. */
   readonly parent: Uint32Array;
@@ -31,10 +32,6 @@ export interface ManifestColumns {
   readonly blockStart: Uint32Array;
   /** Each block of each file: 32 bytes id, 32 bytes key. */
   readonly blockRefs: Uint8Array;
-  /** Places in `childRows`. */
-  readonly childStart: Uint32Array;
-  /** The rows of a directory's entries, in byte order of their names. */
-  readonly childRows: Uint32Array;
   /** The row of each extended attribute, ascending. */
   readonly xattrRow: Uint32Array;
   /** The name of attribute `i` from `xattrStart[2 * i]`, its value from `xattrStart[2 * i + 1]`. */
@@ -107,43 +104,27 @@ export function compareNames(
   a: number,
   b: number,
 ): number {
-  const start = textStart[2 * b]!;
-  return compareToName({ text, textStart }, a, text, start, textStart[2 * b + 1]! - start);
+  const [aEnd, bEnd] = [textStart[2 * a + 1]!, textStart[2 * b + 1]!];
+  return compareRanges(text, textStart[2 * a]!, aEnd, text, textStart[2 * b]!, bEnd);
 }
 
 /** The row of the entry with that name in a directory, found by halving; undefined when there is none. */
 export function childNamed(
-  columns: ManifestColumns,
+  { childStart, childRows, text, textStart }: ManifestColumns,
   directory: number,
   name: Uint8Array,
 ): number | undefined {
-  const { childStart, childRows } = columns;
   let [low, high] = [childStart[directory]!, childStart[directory + 1]!];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const order = compareToName(columns, childRows[middle]!, name, 0, name.length);
-    if (order === 0) return childRows[middle];
+    const row = childRows[middle]!;
+    const end = textStart[2 * row + 1]!;
+    const order = compareRanges(text, textStart[2 * row]!, end, name, 0, name.length);
+    if (order === 0) return row;
     if (order < 0) low = middle + 1;
     else high = middle;
   }
   return undefined;
-}
-
-function compareToName(
-  { text, textStart }: Pick<ManifestColumns, 'text' | 'textStart'>,
-  row: number,
-  other: Uint8Array,
-  otherStart: number,
-  otherLength: number,
-): number {
-  const start = textStart[2 * row]!;
-  const length = textStart[2 * row + 1]! - start;
-  const common = Math.min(length, otherLength);
-  for (let i = 0; i < common; i++) {
-    const difference = text[start + i]! - other[otherStart + i]!;
-    if (difference !== 0) return difference;
-  }
-  return length - otherLength;
 }
 
 /** The id and key at a place of `blockRefs`. */

@@ -99,7 +99,7 @@ function isTable(database: DatabaseSync, table: string, columns: readonly string
 }
 
 function readRows(database: DatabaseSync): ManifestParts {
-  const builder = new ColumnsBuilder(expectedRows(database));
+  const builder = new ColumnsBuilder();
   readInodes(database, builder);
   readBlocks(database, builder);
   readPrefetch(database, builder);
@@ -107,22 +107,6 @@ function readRows(database: DatabaseSync): ManifestParts {
     columns: builder.build(),
     tags: readTags(database),
     routes: readRoutes(database),
-  };
-}
-
-/**
- * How many inodes and blocks there are, at a guess: their largest row numbers, but not more than the file has room for.
- * Counting would be exact, and endless in a damaged file whose pages repeat.
- */
-function expectedRows(database: DatabaseSync): { inodes: number; blocks: number } {
-  const one = (query: string) => arrays(database, query).get() as unknown as [unknown];
-  const bytes =
-    integer(one('PRAGMA page_count')[0], 'page_count') * integer(one('PRAGMA page_size')[0], 'page_size');
-  const rows = (query: string, smallest: number) =>
-    Math.min(Math.max(Number(one(query)[0] ?? 0), 0), Math.floor(bytes / smallest));
-  return {
-    inodes: rows('SELECT max(ino) FROM inode', 16),
-    blocks: rows('SELECT max(rowid) FROM block', 64),
   };
 }
 

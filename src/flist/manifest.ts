@@ -1,6 +1,7 @@
 import { GrowingArray } from '../base/growing-array.ts';
 import { encodeName } from '../base/names.ts';
 import type { Route } from '../store/route.ts';
+import { walkRows } from '../tree/children.ts';
 import type { BlockRef } from './block-codec.ts';
 import type { Inode } from './inode.ts';
 import { ColumnsBuilder } from './manifest-builder.ts';
@@ -10,7 +11,6 @@ import { readManifestRows } from './manifest-reader.ts';
 import { failureOf } from './manifest-rules.ts';
 import { ManifestWriter } from './manifest-writer.ts';
 import { addRange, type PrefetchRange, prefetchRanges, prefetchRows } from './prefetch-list.ts';
-import { walkRows } from './walk.ts';
 
 export type { Route } from '../store/route.ts';
 export type { Inode } from './inode.ts';

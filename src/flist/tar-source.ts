@@ -55,7 +55,7 @@ export async function isTar(path: string): Promise<boolean> {
   const file = await openRegularFile(path);
   try {
     const { size } = await file.handle.stat();
-    const bytes = decompressStream(new FileRange(file, 0, size, { chunkSize: 1 << 16 }), { name: path });
+    const bytes = decompressStream(new FileRange(file, 0, size), { name: path });
     return isHeader(await headOf(bytes, tarBlockSize, path));
   } catch (error) {
     if (error instanceof Failure) return false;

@@ -1,7 +1,8 @@
 import { compareBytes } from '../base/names.ts';
+import { walkRows } from '../tree/children.ts';
 import type { Inode } from './inode.ts';
 import type { Manifest } from './manifest.ts';
-import { inodeAt, type ManifestColumns } from './manifest-columns.ts';
+import { inodeAt } from './manifest-columns.ts';
 
 /** An inode with its place in the tree. */
 export interface PlacedInode {
@@ -19,26 +20,6 @@ export function* walkManifest({ columns }: Manifest): Generator<PlacedInode> {
     const inode = inodeAt(columns, row);
     paths[depth] = depth === 0 ? '' : depth === 1 ? inode.name : `${paths[depth - 1]}/${inode.name}`;
     yield { path: paths[depth], depth, inode };
-  }
-}
-
-/** Every row of the columns of a manifest, in the order of `walkManifest`. */
-export function* walkRows({
-  childStart,
-  childRows,
-}: ManifestColumns): Generator<{ row: number; depth: number }> {
-  yield { row: 0, depth: 0 };
-  /** The places in `childRows` that come next, and where they end, from the root down. */
-  const pending = [{ next: childStart[0]!, end: childStart[1]! }];
-  for (let below = pending.at(-1); below !== undefined; below = pending.at(-1)) {
-    if (below.next === below.end) {
-      pending.pop();
-      continue;
-    }
-    const row = childRows[below.next++]!;
-    yield { row, depth: pending.length };
-    const children = { next: childStart[row]!, end: childStart[row + 1]! };
-    if (children.next < children.end) pending.push(children);
   }
 }
 

@@ -1,24 +1,26 @@
+import { Failure } from '../base/errors.ts';
 import type { OpenFile } from '../base/file-range.ts';
 import { GrowingArray } from '../base/growing-array.ts';
+import { GrowingText } from '../base/growing-text.ts';
+import { decodeName, encodeName } from '../base/names.ts';
 import { type Content, SliceContent } from './content.ts';
-import type { DirectoryEntry, Entry, EntryKind } from './tree.ts';
+import type { DirectoryEntry, Entry, EntryKind, Metadata } from './tree.ts';
 
-type Leaf = Exclude<Entry, DirectoryEntry>;
+const kinds: readonly EntryKind[] = ['directory', 'file', 'symlink', 'character', 'block', 'fifo', 'socket'];
 
-const kinds: readonly EntryKind[] = ['file', 'symlink', 'character', 'block', 'fifo', 'socket'];
+/** The most bytes of all targets and extended attributes. */
+const mostText = 2 ** 30;
 
-/** What only some entries have. */
+/** What few entries have. */
 interface Rare {
-  readonly xattrs?: Leaf['xattrs'];
-  readonly target?: string;
-  readonly hardLink?: string;
+  readonly hardLink?: string | undefined;
   /** Of a file whose bytes are no slice of an open file. */
-  readonly content?: Content;
+  readonly content?: Content | undefined;
 }
 
 /**
- * Entries that are no directories, by number, in columns: 53 bytes each, where an object with its content takes more than
- * twice as much. They are made again when they are taken.
+ * Entries by number, in columns: 57 bytes each, and those of targets and extended attributes, where objects take three times as
+ * much and more. They are made again when they are taken.
  */
 export class EntryTable {
   readonly #kind = new GrowingArray(Uint8Array);
@@ -27,65 +29,59 @@ export class EntryTable {
   readonly #gid = new GrowingArray(Float64Array);
   readonly #mtime = new GrowingArray(Float64Array);
   readonly #mtimeNs = new GrowingArray(Uint32Array);
-  /** The size of a slice, or the major number of a device. */
+  /** The size of a slice, the length of a target, or the major number of a device. */
   readonly #size = new GrowingArray(Float64Array);
-  /** The offset of a slice, or the minor number of a device. */
+  /** The offset of a slice, that of a target in `text`, or the minor number of a device. */
   readonly #offset = new GrowingArray(Float64Array);
   /** The place in `files` of the file of a slice, from 1. */
   readonly #file = new GrowingArray(Uint32Array);
   readonly #files: OpenFile[] = [];
+  /** Where extended attributes begin in `text`, from 1; 0 for none. */
+  readonly #xattrs = new GrowingArray(Uint32Array);
+  readonly #text = new GrowingText();
   readonly #rare = new Map<number, Rare>();
+  #lastXattrs: { readonly bytes: Buffer; readonly start: number } = { bytes: Buffer.of(), start: 0 };
 
   get length(): number {
     return this.#kind.length;
   }
 
   /** Adds an entry; returns its number. */
-  add(entry: Leaf): number {
-    const number = this.length;
-    const isDevice = entry.kind === 'character' || entry.kind === 'block';
-    const slice = entry.kind === 'file' && entry.content instanceof SliceContent ? entry.content : undefined;
-    this.#kind.push(kinds.indexOf(entry.kind));
-    this.#mode.push(entry.mode);
-    this.#uid.push(entry.uid);
-    this.#gid.push(entry.gid);
-    this.#mtime.push(entry.mtime);
-    this.#mtimeNs.push(entry.mtimeNs ?? 0);
-    this.#size.push(isDevice ? entry.major : (slice?.size ?? 0));
-    this.#offset.push(isDevice ? entry.minor : (slice?.offset ?? 0));
-    this.#file.push(slice === undefined ? 0 : this.#fileNumber(slice.source));
-    const rare = rareOf(entry, slice);
-    if (rare) this.#rare.set(number, rare);
+  add(entry: Entry): number {
+    for (const column of [this.#uid, this.#gid, this.#mtime, this.#size, this.#offset]) column.extend(1);
+    for (const column of [this.#mode, this.#mtimeNs, this.#file, this.#xattrs]) column.extend(1);
+    const number = this.#kind.extend(1);
+    this.#set(number, entry);
     return number;
   }
 
+  /** Puts a directory in the place of another one. */
+  replace(number: number, entry: DirectoryEntry): void {
+    this.#set(number, entry);
+  }
+
   /** The entry of a number. */
-  get(number: number): Leaf {
-    const { xattrs, target, hardLink, content } = this.#rare.get(number) ?? {};
-    const kind = kinds[this.#kind.array[number]!]!;
-    const mtimeNs = this.#mtimeNs.array[number]!;
-    const metadata = {
-      mode: this.#mode.array[number]!,
-      uid: this.#uid.array[number]!,
-      gid: this.#gid.array[number]!,
-      mtime: this.#mtime.array[number]!,
-      ...(mtimeNs > 0 && { mtimeNs }),
-      ...(xattrs && { xattrs }),
-    };
+  get(number: number): Entry {
+    const kind = this.kindOf(number);
+    const metadata = this.#metadataOf(number);
     const [size, offset] = [this.#size.array[number]!, this.#offset.array[number]!];
     switch (kind) {
       case 'file': {
         const file = this.#files[this.#file.array[number]! - 1];
-        const bytes = content ?? new SliceContent(file!, offset, size);
-        return { kind, ...metadata, content: bytes, ...(hardLink !== undefined && { hardLink }) };
+        const { hardLink, content = new SliceContent(file!, offset, size) } = this.#rare.get(number) ?? {};
+        return { kind, ...metadata, content, ...(hardLink !== undefined && { hardLink }) };
       }
       case 'symlink':
-        return { kind, ...metadata, target: target! };
+        return {
+          kind,
+          ...metadata,
+          target: decodeName(this.#text.bytes.subarray(offset, offset + size)),
+        };
       case 'character':
       case 'block':
         return { kind, ...metadata, major: size, minor: offset };
       default:
-        return { kind: kind as 'fifo' | 'socket', ...metadata };
+        return { kind, ...metadata };
     }
   }
 
@@ -94,9 +90,58 @@ export class EntryTable {
     return kinds[this.#kind.array[number]!]!;
   }
 
-  /** The hard-link group of an entry, without making it. */
+  /** The hard-link group with which an entry came, without making it. */
   hardLinkOf(number: number): string | undefined {
     return this.#rare.get(number)?.hardLink;
+  }
+
+  #set(number: number, entry: Entry): void {
+    this.#kind.array[number] = kinds.indexOf(entry.kind);
+    this.#mode.array[number] = entry.mode;
+    this.#uid.array[number] = entry.uid;
+    this.#gid.array[number] = entry.gid;
+    this.#mtime.array[number] = entry.mtime;
+    this.#mtimeNs.array[number] = entry.mtimeNs ?? 0;
+    this.#xattrs.array[number] = entry.xattrs === undefined ? 0 : this.#addXattrs(entry.xattrs) + 1;
+    const { size, offset, file } = this.#extentOf(entry);
+    this.#size.array[number] = size;
+    this.#offset.array[number] = offset;
+    this.#file.array[number] = file;
+    const { hardLink, content } = entry.kind === 'file' ? entry : {};
+    const isRare = hardLink !== undefined || (content !== undefined && file === 0);
+    if (isRare) this.#rare.set(number, { hardLink, content: file === 0 ? content : undefined });
+    if (this.#text.length > mostText)
+      throw new Failure('hostile', 'targets of links and extended attributes are larger than 1 GiB together');
+  }
+
+  #metadataOf(number: number): Metadata {
+    const [mtimeNs, xattrs] = [this.#mtimeNs.array[number]!, this.#xattrs.array[number]!];
+    return {
+      mode: this.#mode.array[number]!,
+      uid: this.#uid.array[number]!,
+      gid: this.#gid.array[number]!,
+      mtime: this.#mtime.array[number]!,
+      ...(mtimeNs > 0 && { mtimeNs }),
+      ...(xattrs > 0 && { xattrs: decodeXattrs(this.#text.bytes, xattrs - 1) }),
+    };
+  }
+
+  #extentOf(entry: Entry): { size: number; offset: number; file: number } {
+    switch (entry.kind) {
+      case 'file': {
+        if (!(entry.content instanceof SliceContent)) break;
+        const { size, offset, source } = entry.content;
+        return { size, offset, file: this.#fileNumber(source) };
+      }
+      case 'symlink': {
+        const offset = this.#text.append(entry.target);
+        return { size: this.#text.length - offset, offset, file: 0 };
+      }
+      case 'character':
+      case 'block':
+        return { size: entry.major, offset: entry.minor, file: 0 };
+    }
+    return { size: 0, offset: 0, file: 0 };
   }
 
   /** Archives have few files, and the last one comes again and again. */
@@ -104,19 +149,34 @@ export class EntryTable {
     const known = this.#files.lastIndexOf(file);
     return known >= 0 ? known + 1 : this.#files.push(file);
   }
+
+  /** Where they begin in `text`. Mostly they are those of the entry before. */
+  #addXattrs(xattrs: ReadonlyMap<string, Uint8Array>): number {
+    const bytes = encodeXattrs(xattrs);
+    if (!bytes.equals(this.#lastXattrs.bytes)) this.#lastXattrs = { bytes, start: this.#text.append(bytes) };
+    return this.#lastXattrs.start;
+  }
 }
 
-function rareOf(entry: Leaf, slice: SliceContent | undefined): Rare | undefined {
-  const { xattrs } = entry;
-  const target = entry.kind === 'symlink' ? entry.target : undefined;
-  const hardLink = entry.kind === 'file' ? entry.hardLink : undefined;
-  const content = entry.kind === 'file' && slice === undefined ? entry.content : undefined;
-  if (xattrs === undefined && target === undefined && hardLink === undefined && content === undefined)
-    return undefined;
-  return {
-    ...(xattrs && { xattrs }),
-    ...(target !== undefined && { target }),
-    ...(hardLink !== undefined && { hardLink }),
-    ...(content && { content }),
-  };
+/** How many names and values there are, the length of each, and then each: numbers of four bytes. */
+function encodeXattrs(xattrs: ReadonlyMap<string, Uint8Array>): Buffer {
+  const parts = [...xattrs].flatMap(([name, value]) => [encodeName(name), value]);
+  const numbers = Buffer.alloc(4 + 4 * parts.length);
+  numbers.writeUInt32LE(parts.length, 0);
+  for (const [index, { length }] of parts.entries()) numbers.writeUInt32LE(length, 4 + 4 * index);
+  return Buffer.concat([numbers, ...parts]);
+}
+
+function decodeXattrs({ buffer }: Uint8Array, start: number): Map<string, Uint8Array> {
+  const bytes = Buffer.from(buffer, start);
+  const count = bytes.readUInt32LE(0);
+  let at = 4 + 4 * count;
+  const parts = Array.from({ length: count }, (_, index) => {
+    const from = at;
+    at += bytes.readUInt32LE(4 + 4 * index);
+    return Uint8Array.from(bytes.subarray(from, at));
+  });
+  const xattrs = new Map<string, Uint8Array>();
+  for (let i = 0; i < count; i += 2) xattrs.set(decodeName(parts[i]!), parts[i + 1]!);
+  return xattrs;
 }

@@ -1,27 +1,18 @@
 import { Failure } from '../base/errors.ts';
-import { compareBytes } from '../base/names.ts';
+import { decodeName, encodeName } from '../base/names.ts';
+import { type Children, walkRows } from './children.ts';
 import { EntryTable } from './entry-table.ts';
-import { type DirectoryEntry, type Entry, treePath } from './tree.ts';
-
-class Directory {
-  readonly children = new Map<string, Node>();
-  entry: DirectoryEntry;
-
-  constructor(entry: DirectoryEntry) {
-    this.entry = entry;
-  }
-}
-
-/** What is no directory is the number of an entry. Several names of one number are hard links. */
-type Node = Directory | number;
+import { NameTable } from './name-table.ts';
+import { type DirectoryEntry, type Entry, type FileEntry, treePath } from './tree.ts';
 
 /** Limits of Linux (limits.h: PATH_MAX with its NUL, NAME_MAX; path_resolution(7): links). */
 const longestPath = 4095;
 const longestName = 255;
 const mostLinks = 40;
-/** More entries than any root file system has; each takes some 150 bytes of memory. */
+/** More entries than any root file system has; each takes some 120 bytes of memory. */
 const mostEntries = 4_000_000;
 const defaultDirectory: DirectoryEntry = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+const root = 0;
 
 /**
  * A file tree that grows entry by entry, as a directory does into which archives are extracted: a file replaces what had its
@@ -32,14 +23,15 @@ const defaultDirectory: DirectoryEntry = { kind: 'directory', mode: 0o755, uid: 
  * could not open, for links in a circle, and for too many entries.
  */
 export class TreeBuilder implements Iterable<readonly [path: string, entry: Entry]> {
-  readonly #root = new Directory(defaultDirectory);
-  readonly #leaves = new EntryTable();
-  /** The numbers of files that were given more than one name. */
+  readonly #entries = new EntryTable();
+  #names = new NameTable(this.#entries.add(defaultDirectory));
+  /** The entries of files that were given more than one name. */
   readonly #linked = new Set<number>();
-  #hasGroups = false;
+  /** For each hard-link group with which files came, the entry of the first of them. */
+  readonly #groups = new Map<string, number>();
   #added = 0;
   /** The directory that the last entry went into: mostly the next one goes there too. */
-  #last: { readonly path: string; readonly directory: Directory } | undefined;
+  #last: { readonly path: string; readonly directory: number } | undefined;
 
   /** @throws Failure `conflict` when a parent is not a directory, or for a root that is none. */
   put(name: string, entry: Entry): void {
@@ -47,15 +39,19 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
     if (path === '') {
       if (entry.kind !== 'directory')
         throw new Failure('conflict', `the root of a tree must be a directory, not a ${entry.kind}`);
-      this.#root.entry = entry;
+      this.#entries.replace(this.#names.entryOf(root), entry);
       return;
     }
-    this.#hasGroups ||= entry.kind === 'file' && entry.hardLink !== undefined;
-    const { siblings, base } = this.#place(path);
-    const present = siblings.get(base);
-    if (present instanceof Directory && entry.kind === 'directory') present.entry = entry;
-    else
-      this.#set(siblings, base, entry.kind === 'directory' ? new Directory(entry) : this.#leaves.add(entry));
+    const { directory, base } = this.#place(path);
+    const present = this.#names.find(directory, base);
+    if (present !== undefined && entry.kind === 'directory' && this.#isDirectory(present))
+      this.#entries.replace(this.#names.entryOf(present), entry);
+    else {
+      const number = this.#entries.add(entry);
+      if (entry.kind === 'file' && entry.hardLink !== undefined && !this.#groups.has(entry.hardLink))
+        this.#groups.set(entry.hardLink, number);
+      this.#set(directory, base, number);
+    }
   }
 
   /**
@@ -63,33 +59,37 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
    * @throws Failure `corrupt` when there is no such entry, or it is a directory.
    */
   link(name: string, target: string): void {
-    const node = this.#find(treePath(target));
-    if (node === undefined || node instanceof Directory)
+    const row = this.#find(treePath(target));
+    if (row === undefined || this.#isDirectory(row))
       throw new Failure('corrupt', `${name} is a hard link to ${target}, which is no earlier file`);
-    if (this.#leaves.kindOf(node) === 'file') this.#linked.add(node); // a tree has no links between other kinds
-    const { siblings, base } = this.#place(treePath(name));
-    this.#set(siblings, base, node);
+    const entry = this.#names.entryOf(row);
+    if (this.#entries.kindOf(entry) === 'file') this.#linked.add(entry); // a tree has no links between other kinds
+    const { directory, base } = this.#place(treePath(name));
+    this.#set(directory, base, entry);
   }
 
   /** Takes an entry out with everything below it; fine when there is none. The root stays. */
   remove(name: string): void {
     const path = treePath(name);
     if (path === '') return;
-    const { parent, base } = split(path);
-    this.#directory(parent, 'find')?.children.delete(base);
+    const row = this.#find(path);
+    if (row !== undefined) this.#names.remove(row);
     this.#last = undefined;
   }
 
   /** Takes everything out of a directory; fine when there is none. */
   clear(name: string): void {
-    this.#directory(treePath(name), 'find')?.children.clear();
+    const row = this.#directory(treePath(name), 'find');
     this.#last = undefined;
+    if (row === root) this.#names = new NameTable(this.#names.entryOf(root));
+    else if (row !== undefined)
+      this.#set(this.#names.parentOf(row), this.#names.nameOf(row), this.#names.entryOf(row));
   }
 
   /** The entry of this very path; symbolic links are followed only on the way to it. */
   get(name: string): Entry | undefined {
-    const node = this.#find(treePath(name));
-    return typeof node === 'number' ? this.#leaves.get(node) : node?.entry;
+    const row = this.#find(treePath(name));
+    return row === undefined ? undefined : this.#entryAt(row);
   }
 
   /**
@@ -97,71 +97,84 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
    * groups are called by the first of their names; a group of one name is none.
    */
   *[Symbol.iterator](): Iterator<readonly [string, Entry]> {
-    const groups = this.#linkNames();
-    for (const [path, node] of this.#nodes()) {
-      if (node instanceof Directory) yield [path, node.entry];
-      else yield [path, namedGroup(this.#leaves.get(node), groups.get(this.#groupOf(node)))];
+    const children = this.#names.children();
+    const groupName = this.#groupNames(children);
+    const paths: string[] = [];
+    for (const { row, depth } of walkRows(children)) {
+      const name = decodeName(this.#names.nameOf(row));
+      paths[depth] = depth < 2 ? name : `${paths[depth - 1]}/${name}`;
+      const entry = this.#entryAt(row);
+      yield [paths[depth], entry.kind === 'file' ? inGroup(entry, groupName(row)) : entry];
     }
   }
 
-  /** The first names of each hard-link group, two at most. */
-  #linkNames(): Map<number | string | undefined, string[]> {
-    const groups = new Map<number | string | undefined, string[]>();
-    if (!this.#hasGroups && this.#linked.size === 0) return groups;
-    for (const [path, node] of this.#nodes()) {
-      const group = node instanceof Directory ? undefined : this.#groupOf(node);
+  /** What the hard-link group of a name is called; undefined when there is no other name in it. */
+  #groupNames(children: Children): (row: number) => string | undefined {
+    if (this.#groups.size === 0 && this.#linked.size === 0) return () => undefined;
+    /** By the entry that stands for a group. */
+    const firstNames = new Uint32Array(this.#entries.length);
+    const hasMore = new Uint8Array(this.#entries.length);
+    for (const { row } of walkRows(children)) {
+      const group = this.#groupOf(row);
       if (group === undefined) continue;
-      const names = groups.get(group);
-      if (names === undefined) groups.set(group, [path]);
-      else if (names.length === 1) names.push(path);
+      if (firstNames[group] === 0) firstNames[group] = row;
+      else hasMore[group] = 1;
     }
-    return groups;
+    return (row) => {
+      const group = this.#groupOf(row);
+      return group === undefined || hasMore[group] === 0 ? undefined : this.#names.pathOf(firstNames[group]!);
+    };
   }
 
-  /** The hard-link group of a leaf: that with which it came, or its own number when it was linked here. */
-  #groupOf(leaf: number): number | string | undefined {
-    return this.#leaves.hardLinkOf(leaf) ?? (this.#linked.has(leaf) ? leaf : undefined);
+  /** The entry that stands for the hard-link group of a name: that with which it came, or its own when it was linked here. */
+  #groupOf(row: number): number | undefined {
+    const entry = this.#names.entryOf(row);
+    const group = this.#entries.hardLinkOf(entry);
+    if (group !== undefined) return this.#groups.get(group);
+    return this.#linked.has(entry) ? entry : undefined;
   }
 
-  /** Without recursion: a tree may be two thousand directories deep. */
-  *#nodes(): Iterable<readonly [string, Node]> {
-    const pending: [string, Node][] = [['', this.#root]];
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      yield next;
-      const [path, node] = next;
-      if (!(node instanceof Directory)) continue;
-      for (const name of [...node.children.keys()].sort(compareBytes).reverse())
-        pending.push([path === '' ? name : `${path}/${name}`, node.children.get(name)!]);
-    }
+  #entryAt(row: number): Entry {
+    return this.#entries.get(this.#names.entryOf(row));
   }
 
-  #find(path: string): Node | undefined {
-    if (path === '') return this.#root;
+  #isDirectory(row: number): boolean {
+    return this.#entries.kindOf(this.#names.entryOf(row)) === 'directory';
+  }
+
+  #find(path: string): number | undefined {
+    if (path === '') return root;
     const { parent, base } = split(path);
-    return this.#directory(parent, 'find')?.children.get(base);
+    const directory = this.#directory(parent, 'find');
+    return directory === undefined ? undefined : this.#names.find(directory, base);
   }
 
   /** Where an entry goes: its directory is made when it is missing. */
-  #place(path: string): { siblings: Map<string, Node>; base: string } {
+  #place(path: string): { directory: number; base: Uint8Array } {
     const { parent, base } = split(path);
     const directory = this.#last?.path === parent ? this.#last.directory : this.#directory(parent, 'make')!;
     this.#last = { path: parent, directory };
-    return { siblings: directory.children, base };
+    return { directory, base };
   }
 
-  #set(siblings: Map<string, Node>, name: string, node: Node): void {
+  /** Gives a name to an entry, and takes it from what has it. */
+  #set(directory: number, name: Uint8Array, entry: number): number {
     if (++this.#added > mostEntries)
       throw new Failure('hostile', `there are more than ${mostEntries} entries`, {
         hint: 'no root file system has so many; look where this comes from',
       });
-    if (siblings.has(name)) this.#last = undefined; // what is replaced may have led there
-    siblings.set(name, node);
+    const present = this.#names.find(directory, name);
+    if (present !== undefined) {
+      this.#names.remove(present);
+      this.#last = undefined; // what is replaced may have led there
+    }
+    return this.#names.add(directory, name, entry);
   }
 
   /** The directory of a path, all symbolic links followed; what is missing is made, or there is none. */
-  #directory(path: string, missing: 'make' | 'find'): Directory | undefined {
+  #directory(path: string, missing: 'make' | 'find'): number | undefined {
     const pending = path.split('/').reverse();
-    const way: { directory: Directory; length: number }[] = [{ directory: this.#root, length: 0 }];
+    const way: { directory: number; length: number }[] = [{ directory: root, length: 0 }];
     let links = 0;
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
       if (name === '' || name === '.') continue;
@@ -170,57 +183,51 @@ export class TreeBuilder implements Iterable<readonly [path: string, entry: Entr
         continue;
       }
       const { directory, length } = way.at(-1)!;
-      const child = directory.children.get(name) ?? (missing === 'make' && this.#missing(directory, name));
-      if (child === undefined || child === false) return undefined;
-      if (child instanceof Directory) {
-        const longer = length + Buffer.byteLength(name) + 1;
+      const bytes = encodeName(name);
+      const row =
+        this.#names.find(directory, bytes) ?? (missing === 'make' && this.#missing(directory, bytes));
+      if (row === undefined || row === false) return undefined;
+      if (this.#isDirectory(row)) {
+        const longer = length + bytes.length + 1;
         if (longer > longestPath) throw tooLong(path);
-        way.push({ directory: child, length: longer });
+        way.push({ directory: row, length: longer });
         continue;
       }
-      const leaf = this.#leaves.get(child);
-      if (leaf.kind === 'symlink') {
+      const entry = this.#entryAt(row);
+      if (entry.kind === 'symlink') {
         if (++links > mostLinks)
           throw new Failure('hostile', `${shown(path)} leads through more than ${mostLinks} symbolic links`);
-        if (leaf.target.startsWith('/')) way.length = 1;
-        pending.push(...leaf.target.split('/').reverse());
+        if (entry.target.startsWith('/')) way.length = 1;
+        pending.push(...entry.target.split('/').reverse());
       } else if (missing === 'find') {
         return undefined;
       } else {
-        const why = `${name} is a ${leaf.kind}, not a directory`;
+        const why = `${name} is a ${entry.kind}, not a directory`;
         throw new Failure('conflict', `there cannot be entries below ${shown(path)}: ${why}`);
       }
     }
     return way.at(-1)!.directory;
   }
 
-  #missing(parent: Directory, name: string): Node {
-    if (Buffer.byteLength(name) > longestName) throw tooLong(name);
-    const made = new Directory({ ...defaultDirectory, mtime: this.#root.entry.mtime });
-    this.#set(parent.children, own(name), made);
-    return made;
+  #missing(directory: number, name: Uint8Array): number {
+    if (name.length > longestName) throw tooLong(decodeName(name));
+    const { mtime } = this.#entryAt(root);
+    return this.#set(directory, name, this.#entries.add({ ...defaultDirectory, mtime }));
   }
 }
 
 /** Directory and name of a path, the name fit for Linux. */
-function split(path: string): { parent: string; base: string } {
+function split(path: string): { parent: string; base: Uint8Array } {
   const slash = path.lastIndexOf('/');
-  const base = path.slice(slash + 1);
-  if (Buffer.byteLength(path) > longestPath || Buffer.byteLength(base) > longestName) throw tooLong(path);
-  return { parent: slash < 0 ? '' : path.slice(0, slash), base: own(base) };
+  const base = encodeName(path.slice(slash + 1));
+  const isLong = path.length * 3 > longestPath && encodeName(path).length > longestPath;
+  if (isLong || base.length > longestName) throw tooLong(path);
+  return { parent: slash < 0 ? '' : path.slice(0, slash), base };
 }
 
-/** A name that does not keep the longer string in memory that it was cut from. */
-function own(name: string): string {
-  const encoding = Buffer.byteLength(name) === name.length ? 'latin1' : 'utf16le';
-  return Buffer.from(name, encoding).toString(encoding);
-}
-
-/** The entry with its hard-link group called by the first of the group's names, or without a group. */
-function namedGroup(entry: Entry, names: readonly string[] | undefined): Entry {
-  if (entry.kind !== 'file' || names === undefined) return entry;
-  const { hardLink: _, ...single } = entry;
-  return names.length === 1 ? single : { ...single, hardLink: names[0]! };
+/** The file in the hard-link group of that name, or in none. */
+function inGroup({ hardLink: _, ...file }: FileEntry, group: string | undefined): FileEntry {
+  return group === undefined ? file : { ...file, hardLink: group };
 }
 
 function tooLong(path: string): Failure {
