@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { xz } from '@napi-rs/lzma';
+import { bounded } from '../base/bounded.ts';
 import { Failure } from '../base/errors.ts';
 import { run } from '../base/exec.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -54,12 +55,7 @@ export async function* decompressStream(
 ): AsyncGenerator<Uint8Array> {
   const reader = new ByteReader(source, name);
   try {
-    let total = 0;
-    for await (const chunk of decoded(reader, limit)) {
-      total += chunk.length;
-      if (total > limit) throw new Failure('hostile', `${name} decompresses to more bytes than allowed`);
-      yield chunk;
-    }
+    yield* bounded(decoded(reader, limit), limit, `${name}, decompressed,`);
   } finally {
     await reader.close();
   }

@@ -8,7 +8,7 @@ export interface OpenFile {
 }
 
 /** Small enough to be used up and forgotten before it counts as something that lives long. */
-const chunkSize = 1 << 16;
+const usualChunk = 1 << 16;
 
 /**
  * The bytes of an open file from `start` to before `end`, in chunks. What is not wanted can be skipped without being read.
@@ -17,16 +17,18 @@ const chunkSize = 1 << 16;
 export class FileRange implements AsyncIterableIterator<Uint8Array> {
   readonly #file: OpenFile;
   readonly #end: number;
+  readonly #chunkSize: number;
   #at: number;
 
-  constructor(file: OpenFile, start: number, end: number) {
+  constructor(file: OpenFile, start: number, end: number, { chunkSize = usualChunk } = {}) {
     this.#file = file;
     this.#at = start;
     this.#end = end;
+    this.#chunkSize = chunkSize;
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    const wanted = Math.min(chunkSize, this.#end - this.#at);
+    const wanted = Math.min(this.#chunkSize, this.#end - this.#at);
     if (wanted <= 0) return { done: true, value: undefined };
     const chunk = Buffer.allocUnsafeSlow(wanted);
     await readFully(this.#file, chunk, this.#at);

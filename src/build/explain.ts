@@ -8,6 +8,7 @@ import { normalizeName } from '../kernel/module-name.ts';
 import { resolvePath } from '../tree/links.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { FlistsValue } from './flist-names.ts';
+import { type Owners, ownerOf } from './owners.ts';
 import type { Session } from './session.ts';
 import type { KernelValue } from './stages/kernel-modules.ts';
 
@@ -144,9 +145,9 @@ async function explainPath(session: Session, subject: string): Promise<Explanati
   if (firmware !== undefined && entry.kind === 'file') return explainFirmware(session, firmware);
   const module = /^usr\/lib\/modules\/.+\/([^/]+)\.ko(\.\w+)?$/.exec(place)?.[1];
   if (module !== undefined) return explainModule(session, module);
-  const owners = await session.engine.value<Record<string, string>>('base_packages', 'owners');
+  const owners = await session.engine.value<Owners>('base_packages', 'owners');
   const size = entry.kind === 'file' ? `, ${formatBytes(entry.content.size)}` : '';
-  const by = owners[place];
+  const by = ownerOf(owners, place);
   return {
     subject: place,
     image: true,

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runFace } from './face.ts';
+import { keepHeapSmall } from './small-heap.ts';
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
   version: string;
 };
 
+keepHeapSmall();
 await runFace({
   name: 'rfs',
   description: 'Packs directories into flists, mounts them and shows what is in them.',

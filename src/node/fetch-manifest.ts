@@ -1,8 +1,8 @@
+import { bounded } from '../base/bounded.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/errors.ts';
 import { writeAtomic } from '../base/files.ts';
 import { httpSend } from '../base/http.ts';
-import { formatBytes } from '../base/units.ts';
 import { publicAddress } from './flist-settings.ts';
 
 /** Larger manifests are refused: a manifest is read into memory whole. */
@@ -61,19 +61,5 @@ async function download(url: URL, file: string, maxSize: number): Promise<void> 
     answer.discard();
     throw new Failure('unavailable', `the server answers ${answer.status}`);
   }
-  await writeAtomic(file, bounded(answer.body, maxSize, url), { sync: false });
-}
-
-async function* bounded(
-  body: AsyncIterable<Uint8Array>,
-  maxSize: number,
-  url: URL,
-): AsyncIterable<Uint8Array> {
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > maxSize)
-      throw new Failure('hostile', `${publicAddress(url)} is larger than ${formatBytes(maxSize)}`);
-    yield chunk;
-  }
+  await writeAtomic(file, bounded(answer.body, maxSize, publicAddress(url)), { sync: false });
 }

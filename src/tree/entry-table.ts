@@ -4,12 +4,15 @@ import { GrowingArray } from '../base/growing-array.ts';
 import { GrowingText } from '../base/growing-text.ts';
 import { decodeName, encodeName } from '../base/names.ts';
 import { type Content, SliceContent } from './content.ts';
-import type { DirectoryEntry, Entry, EntryKind, Metadata } from './tree.ts';
+import type { DirectoryEntry, Entry, EntryKind } from './tree.ts';
 
 const kinds: readonly EntryKind[] = ['directory', 'file', 'symlink', 'character', 'block', 'fifo', 'socket'];
 
 /** The most bytes of all targets and extended attributes. */
 const mostText = 2 ** 30;
+
+/** The most bytes of extended attributes that may come again with another entry. */
+const mostKnown = 1024;
 
 /** What few entries have. */
 interface Rare {
@@ -19,39 +22,51 @@ interface Rare {
 }
 
 /**
- * Entries by number, in columns: 57 bytes each, and those of targets and extended attributes, where objects take three times as
- * much and more. They are made again when they are taken.
+ * Entries by number, in columns: 28 bytes each, 4 more with nanoseconds, and those of targets and extended attributes, where
+ * objects take five times as much. They are made again when they are taken.
  */
 export class EntryTable {
-  readonly #kind = new GrowingArray(Uint8Array);
-  readonly #mode = new GrowingArray(Uint32Array);
-  readonly #uid = new GrowingArray(Float64Array); // archives have any number
-  readonly #gid = new GrowingArray(Float64Array);
+  /** The number of what an entry shares with others. */
+  readonly #shared = new GrowingArray(Uint32Array);
   readonly #mtime = new GrowingArray(Float64Array);
   readonly #mtimeNs = new GrowingArray(Uint32Array);
   /** The size of a slice, the length of a target, or the major number of a device. */
   readonly #size = new GrowingArray(Float64Array);
   /** The offset of a slice, that of a target in `text`, or the minor number of a device. */
   readonly #offset = new GrowingArray(Float64Array);
+  readonly #rare = new Map<number, Rare>();
+
+  readonly #kind = new GrowingArray(Uint8Array);
+  readonly #mode = new GrowingArray(Uint32Array);
+  readonly #uid = new GrowingArray(Float64Array); // archives have any number
+  readonly #gid = new GrowingArray(Float64Array);
   /** The place in `files` of the file of a slice, from 1. */
   readonly #file = new GrowingArray(Uint32Array);
-  readonly #files: OpenFile[] = [];
   /** Where extended attributes begin in `text`, from 1; 0 for none. */
   readonly #xattrs = new GrowingArray(Uint32Array);
+  readonly #sharedNumbers = new RecentNumbers();
+
+  readonly #files: OpenFile[] = [];
   readonly #text = new GrowingText();
-  readonly #rare = new Map<number, Rare>();
-  #lastXattrs: { readonly bytes: Buffer; readonly start: number } = { bytes: Buffer.of(), start: 0 };
+  readonly #xattrStarts = new RecentNumbers();
 
   get length(): number {
-    return this.#kind.length;
+    return this.#shared.length;
   }
 
-  /** Adds an entry; returns its number. */
+  /**
+   * Adds an entry; returns its number.
+   * @throws Failure `hostile` for more text than any tree has
+   */
   add(entry: Entry): number {
-    for (const column of [this.#uid, this.#gid, this.#mtime, this.#size, this.#offset]) column.extend(1);
-    for (const column of [this.#mode, this.#mtimeNs, this.#file, this.#xattrs]) column.extend(1);
-    const number = this.#kind.extend(1);
+    for (const column of [this.#mtime, this.#size, this.#offset]) column.extend(1);
+    this.#mtimeNs.extend(1);
+    const number = this.#shared.extend(1);
     this.#set(number, entry);
+    const { hardLink, content } = entry.kind === 'file' ? entry : {};
+    const otherContent = content instanceof SliceContent ? undefined : content;
+    if (hardLink !== undefined || otherContent !== undefined)
+      this.#rare.set(number, { hardLink, content: otherContent });
     return number;
   }
 
@@ -67,16 +82,14 @@ export class EntryTable {
     const [size, offset] = [this.#size.array[number]!, this.#offset.array[number]!];
     switch (kind) {
       case 'file': {
-        const file = this.#files[this.#file.array[number]! - 1];
+        const file = this.#files[this.#file.array[this.#shared.array[number]!]! - 1];
         const { hardLink, content = new SliceContent(file!, offset, size) } = this.#rare.get(number) ?? {};
         return { kind, ...metadata, content, ...(hardLink !== undefined && { hardLink }) };
       }
-      case 'symlink':
-        return {
-          kind,
-          ...metadata,
-          target: decodeName(this.#text.bytes.subarray(offset, offset + size)),
-        };
+      case 'symlink': {
+        const target = decodeName(this.#text.bytes.subarray(offset, offset + size));
+        return { kind, ...metadata, target };
+      }
       case 'character':
       case 'block':
         return { kind, ...metadata, major: size, minor: offset };
@@ -87,7 +100,7 @@ export class EntryTable {
 
   /** What kind an entry is, without making it. */
   kindOf(number: number): EntryKind {
-    return kinds[this.#kind.array[number]!]!;
+    return kinds[this.#kind.array[this.#shared.array[number]!]!]!;
   }
 
   /** The hard-link group with which an entry came, without making it. */
@@ -95,53 +108,63 @@ export class EntryTable {
     return this.#rare.get(number)?.hardLink;
   }
 
-  #set(number: number, entry: Entry): void {
-    this.#kind.array[number] = kinds.indexOf(entry.kind);
-    this.#mode.array[number] = entry.mode;
-    this.#uid.array[number] = entry.uid;
-    this.#gid.array[number] = entry.gid;
-    this.#mtime.array[number] = entry.mtime;
-    this.#mtimeNs.array[number] = entry.mtimeNs ?? 0;
-    this.#xattrs.array[number] = entry.xattrs === undefined ? 0 : this.#addXattrs(entry.xattrs) + 1;
-    const { size, offset, file } = this.#extentOf(entry);
-    this.#size.array[number] = size;
-    this.#offset.array[number] = offset;
-    this.#file.array[number] = file;
-    const { hardLink, content } = entry.kind === 'file' ? entry : {};
-    const isRare = hardLink !== undefined || (content !== undefined && file === 0);
-    if (isRare) this.#rare.set(number, { hardLink, content: file === 0 ? content : undefined });
-    if (this.#text.length > mostText)
-      throw new Failure('hostile', 'targets of links and extended attributes are larger than 1 GiB together');
-  }
-
-  #metadataOf(number: number): Metadata {
-    const [mtimeNs, xattrs] = [this.#mtimeNs.array[number]!, this.#xattrs.array[number]!];
+  #metadataOf(number: number) {
+    const shared = this.#shared.array[number]!;
+    const [mtimeNs, xattrs] = [this.#mtimeNs.array[number]!, this.#xattrs.array[shared]!];
     return {
-      mode: this.#mode.array[number]!,
-      uid: this.#uid.array[number]!,
-      gid: this.#gid.array[number]!,
+      mode: this.#mode.array[shared]!,
+      uid: this.#uid.array[shared]!,
+      gid: this.#gid.array[shared]!,
       mtime: this.#mtime.array[number]!,
       ...(mtimeNs > 0 && { mtimeNs }),
       ...(xattrs > 0 && { xattrs: decodeXattrs(this.#text.bytes, xattrs - 1) }),
     };
   }
 
-  #extentOf(entry: Entry): { size: number; offset: number; file: number } {
+  #set(number: number, entry: Entry): void {
+    this.#shared.array[number] = this.#numberOfShared(entry);
+    this.#mtime.array[number] = entry.mtime;
+    const mtimeNs = entry.mtimeNs ?? 0;
+    // Pages of zeros that nobody wrote take no memory.
+    if (mtimeNs !== this.#mtimeNs.array[number]) this.#mtimeNs.array[number] = mtimeNs;
+    const { size, offset } = this.#extentOf(entry);
+    this.#size.array[number] = size;
+    this.#offset.array[number] = offset;
+    if (this.#text.length > mostText)
+      throw new Failure('hostile', 'targets of links and extended attributes are larger than 1 GiB together');
+  }
+
+  #numberOfShared(entry: Entry): number {
+    const kind = kinds.indexOf(entry.kind);
+    const { mode, uid, gid, xattrs } = entry;
+    const content = entry.kind === 'file' ? entry.content : undefined;
+    const file = content instanceof SliceContent ? this.#fileNumber(content.source) : 0;
+    const xattrStart = xattrs === undefined ? 0 : this.#addXattrs(xattrs) + 1;
+    return this.#sharedNumbers.numberOf(`${kind} ${mode} ${uid} ${gid} ${file} ${xattrStart}`, () => {
+      this.#kind.push(kind);
+      this.#mode.push(mode);
+      this.#uid.push(uid);
+      this.#gid.push(gid);
+      this.#file.push(file);
+      this.#xattrs.push(xattrStart);
+      return this.#kind.length - 1;
+    });
+  }
+
+  #extentOf(entry: Entry): { size: number; offset: number } {
     switch (entry.kind) {
-      case 'file': {
-        if (!(entry.content instanceof SliceContent)) break;
-        const { size, offset, source } = entry.content;
-        return { size, offset, file: this.#fileNumber(source) };
-      }
+      case 'file':
+        return entry.content instanceof SliceContent ? entry.content : { size: 0, offset: 0 };
       case 'symlink': {
         const offset = this.#text.append(entry.target);
-        return { size: this.#text.length - offset, offset, file: 0 };
+        return { size: this.#text.length - offset, offset };
       }
       case 'character':
       case 'block':
-        return { size: entry.major, offset: entry.minor, file: 0 };
+        return { size: entry.major, offset: entry.minor };
+      default:
+        return { size: 0, offset: 0 };
     }
-    return { size: 0, offset: 0, file: 0 };
   }
 
   /** Archives have few files, and the last one comes again and again. */
@@ -150,11 +173,26 @@ export class EntryTable {
     return known >= 0 ? known + 1 : this.#files.push(file);
   }
 
-  /** Where they begin in `text`. Mostly they are those of the entry before. */
+  /** Where they begin in `text`. */
   #addXattrs(xattrs: ReadonlyMap<string, Uint8Array>): number {
     const bytes = encodeXattrs(xattrs);
-    if (!bytes.equals(this.#lastXattrs.bytes)) this.#lastXattrs = { bytes, start: this.#text.append(bytes) };
-    return this.#lastXattrs.start;
+    if (bytes.length > mostKnown) return this.#text.append(bytes);
+    return this.#xattrStarts.numberOf(bytes.toString('latin1'), () => this.#text.append(bytes));
+  }
+}
+
+/** The numbers of values that come again and again. Only some are known at a time, so that it does not matter when none does. */
+class RecentNumbers {
+  readonly #numbers = new Map<string, number>();
+
+  /** @param add gives a value its number */
+  numberOf(value: string, add: () => number): number {
+    const known = this.#numbers.get(value);
+    if (known !== undefined) return known;
+    if (this.#numbers.size === 1000) this.#numbers.clear();
+    const number = add();
+    this.#numbers.set(value, number);
+    return number;
   }
 }
 
@@ -167,8 +205,8 @@ function encodeXattrs(xattrs: ReadonlyMap<string, Uint8Array>): Buffer {
   return Buffer.concat([numbers, ...parts]);
 }
 
-function decodeXattrs({ buffer }: Uint8Array, start: number): Map<string, Uint8Array> {
-  const bytes = Buffer.from(buffer, start);
+function decodeXattrs({ buffer, length }: Uint8Array, start: number): Map<string, Uint8Array> {
+  const bytes = Buffer.from(buffer, start, length - start);
   const count = bytes.readUInt32LE(0);
   let at = 4 + 4 * count;
   const parts = Array.from({ length: count }, (_, index) => {

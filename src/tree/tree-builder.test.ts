@@ -123,6 +123,39 @@ describe('a tree that is built', () => {
     expect(Tree.from(builder).file('z')!.hardLink).toBe('m');
   });
 
+  test('keeps all of thousands of entries that have nothing in common', () => {
+    const entries = Array.from({ length: 3000 }, (_, i): [string, Entry] => {
+      const value = new Uint8Array(i % 1500).fill(i);
+      const xattrs = new Map(i % 3 === 0 ? [] : [['user.\udc80', value] as const]);
+      const common = { mode: i & 0o7777, uid: 2 ** 40 + i, gid: i, mtime: -i, mtimeNs: i + 1, xattrs };
+      const path = `${i % 7}/${String(i).padStart(4, '0')}`;
+      if (i % 2 === 0) return [path, { kind: 'symlink', ...common, target: `${i}\udcff` }];
+      return [path, { kind: 'block', ...common, major: i, minor: 2 * i }];
+    });
+    const builder = built(...entries);
+    for (const [path, entry] of entries) expect(builder.get(path)).toEqual(entry);
+    const found = [...builder].filter(([path]) => path.includes('/'));
+    expect(found).toEqual(entries.toSorted(([a], [b]) => compareBytes(a, b)));
+  });
+
+  test('takes names of up to 255 bytes, whatever bytes', () => {
+    const name = '\udcff'.repeat(255);
+    expect(pathsOf(built([name, file()]))).toEqual(['', name]);
+    expect(() => built([`${name}a`, file()])).toThrow(hostile);
+  });
+
+  test('gives a name anew that was taken away, without what was below it', () => {
+    const builder = built(['a/b/c', file()], ['d/e', file()]);
+    for (let i = 0; i < 100; i++) {
+      builder.remove('a');
+      builder.put('a/b', directory());
+      builder.clear('d');
+    }
+    expect(pathsOf(builder)).toEqual(['', 'a', 'a/b', 'd']);
+    builder.put('d/f', file());
+    expect(pathsOf(builder)).toEqual(['', 'a', 'a/b', 'd', 'd/f']);
+  });
+
   test('forgets what is removed or cleared', () => {
     const builder = built(...sampleTree, ['way', symlink('bin')]);
     builder.remove('way/one');

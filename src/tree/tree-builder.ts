@@ -9,7 +9,7 @@ import { type DirectoryEntry, type Entry, type FileEntry, treePath } from './tre
 const longestPath = 4095;
 const longestName = 255;
 const mostLinks = 40;
-/** More entries than any root file system has; each takes some 120 bytes of memory. */
+/** More entries than any root file system has; each takes some 50 bytes of memory and its name. */
 const mostEntries = 4_000_000;
 const defaultDirectory: DirectoryEntry = { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 };
 const root = 0;

@@ -5,6 +5,7 @@ import type { Lock } from '../../package/deb/lock.ts';
 import { packagesTree } from '../../package/deb/packages-tree.ts';
 import { overlay } from '../../tree/overlay.ts';
 import { type ArchiveInput, archiveInput, fetchPackages } from '../debian-archive.ts';
+import { ownersOf } from '../owners.ts';
 import { output, type Stage } from '../stage.ts';
 
 export const basePackages: Stage = {
@@ -33,7 +34,7 @@ export const basePackages: Stage = {
     );
     return {
       trees: { root },
-      values: { owners: Object.fromEntries(owners), packages },
+      values: { owners: ownersOf(owners), packages },
       note: `${lock.length} packages, ${root.size} entries, ${formatBytes(root.contentSize())}`,
     };
   },

@@ -5,6 +5,7 @@ import { type SbomPackage, spdxDocument } from '../../image/sbom.ts';
 import { sizeByPart } from '../../image/size.ts';
 import { newestTime, stampImage } from '../../image/stamp.ts';
 import { Tree } from '../../tree/tree.ts';
+import { type Owners, ownerOf } from '../owners.ts';
 import { output, type Stage, value } from '../stage.ts';
 import type { KernelValue } from './kernel-modules.ts';
 
@@ -38,7 +39,7 @@ export const initramfsCreate: Stage = {
     const kernel = await access.value<KernelValue>('kernel');
     const runtime = await access.value<{ name: string; version: string }>('runtime');
     const packages = await access.value<SbomPackage[]>('package list');
-    const owners = await access.value<Record<string, string>>('owners');
+    const owners = await access.value<Owners>('owners');
     const compression = await access.value<Compression>('image.yaml compression');
     const epoch = Number(
       (await access.value<string | null>('SOURCE_DATE_EPOCH')) ??
@@ -75,9 +76,9 @@ export const initramfsCreate: Stage = {
 };
 
 /** What brought a path of the image: a package, the kernel's modules, firmware, the runtime, or the recipe. */
-function partOf(path: string, owners: Readonly<Record<string, string>>): string {
+function partOf(path: string, owners: Owners): string {
   if (path.startsWith('usr/lib/modules/')) return 'kernel modules';
   if (path.startsWith('usr/lib/firmware/')) return 'firmware';
   if (path === 'usr/bin/node') return 'Node.js';
-  return owners[path] ?? 'zosbuilder and recipe';
+  return ownerOf(owners, path) ?? 'zosbuilder and recipe';
 }

@@ -10,7 +10,6 @@ import { formatReference, parseReference } from '../../flist/oci/reference.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
-import { keepHeapSmall } from '../small-heap.ts';
 import { stores } from './options.ts';
 
 interface DockerOptions extends CommonOptions, GivenCredentials {
@@ -47,7 +46,6 @@ export default function define(command: Command): void {
     .option('--json', 'print the outcome as JSON')
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<DockerOptions>();
-      keepHeapSmall();
       const flist = flistNameOf(options.imageName);
       const summary = await convert(flist, options);
       if (options.json) printJson({ flist, ...summary });

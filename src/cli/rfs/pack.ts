@@ -8,7 +8,6 @@ import { openPackSource } from '../../flist/pack-source.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
-import { keepHeapSmall } from '../small-heap.ts';
 import { repeatable, stores } from './options.ts';
 
 interface PackOptions extends CommonOptions {
@@ -49,7 +48,6 @@ export default function define(command: Command): void {
     .option('--json', 'print the outcome as JSON')
     .action(async (target: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<PackOptions>();
-      keepHeapSmall();
       const summary = await pack(target, options);
       if (options.json) printJson(summary);
       else console.log(formatSummary(options, summary));

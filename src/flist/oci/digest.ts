@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { bounded } from '../../base/bounded.ts';
 import { Failure } from '../../base/errors.ts';
 
 /** `algorithm:hex` (OCI image spec, "Descriptors"); sha256 and sha512 are the registered algorithms. */
@@ -75,12 +76,7 @@ export async function collect(
   limit: number,
 ): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of source) {
-    size += chunk.length;
-    if (size > limit) throw new Failure('hostile', `${name} is larger than ${limit} bytes`);
-    chunks.push(chunk);
-  }
+  for await (const chunk of bounded(source, limit, name)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

@@ -2,6 +2,7 @@ import { ByteReader } from '../../archive/byte-reader.ts';
 import { decompressStream, detectCompression } from '../../archive/compression.ts';
 import { Failure } from '../../base/errors.ts';
 import { Spool } from '../../base/spool.ts';
+import { TextList } from '../../base/text-list.ts';
 import { SliceContent } from '../../tree/content.ts';
 import { readTar, type TarMember } from '../../tree/read-tar.ts';
 import { nameOf, parentOf, treePath } from '../../tree/tree.ts';
@@ -18,14 +19,18 @@ export interface SpooledLayer {
   close(): Promise<void>;
 }
 
+/** Lists, since a layer may take a million files away. */
 interface Removals {
   /** Entries that it has no more. */
-  readonly whiteouts: readonly string[];
+  readonly whiteouts: TextList;
   /** Directories of which nothing shows through. */
-  readonly opaque: readonly string[];
+  readonly opaque: TextList;
   /** Its own directories; they replace what is no directory below. */
-  readonly directories: ReadonlySet<string>;
+  readonly directories: TextList;
 }
+
+/** The most bytes of the names in one of these lists. */
+const mostText = 2 ** 30;
 
 const whiteoutPrefix = '.wh.';
 const opaqueName = '.wh..wh..opq';
@@ -48,7 +53,7 @@ export async function spoolLayer(
   try {
     const isPlain = detectCompression(await reader.peek(6)) === 'none';
     const plain = verified(
-      isPlain ? limited(reader.rest(), limit, name) : decompressStream(reader.rest(), { limit, name }),
+      decompressStream(reader.rest(), { limit, name }),
       { digest: diffId },
       `${name}, decompressed,`,
     );
@@ -71,18 +76,20 @@ export async function spoolLayer(
 }
 
 async function readRemovals(archive: AsyncIterable<Uint8Array>, name: string): Promise<Removals> {
-  const whiteouts: string[] = [];
-  const opaque: string[] = [];
-  const directories = new Set<string>();
+  const removals = { whiteouts: new TextList(), opaque: new TextList(), directories: new TextList() };
+  const add = (list: TextList, path: string) => {
+    list.add(path);
+    if (list.size > mostText) throw new Failure('hostile', `${name} has more names than any image`);
+  };
   const nowhere = new SliceContent(undefined as never, 0, 0); // contents are placed when the layer is laid on
   for await (const member of readTar(archive, { content: () => nowhere, name, mayLackEnd: true })) {
     const path = named(name, () => treePath(member.name));
     const meaning = meaningOf(path, name);
-    if (meaning.kind === 'whiteout') whiteouts.push(meaning.path);
-    else if (meaning.kind === 'opaque') opaque.push(meaning.path);
-    else if (isDirectory(member)) directories.add(path);
+    if (meaning.kind === 'whiteout') add(removals.whiteouts, meaning.path);
+    else if (meaning.kind === 'opaque') add(removals.opaque, meaning.path);
+    else if (isDirectory(member)) add(removals.directories, path);
   }
-  return { whiteouts, opaque, directories };
+  return removals;
 }
 
 const isDirectory = (member: TarMember) => 'entry' in member && member.entry.kind === 'directory';
@@ -96,24 +103,32 @@ export async function applyLayer(
   tree: TreeBuilder,
   { name, archive, removals }: SpooledLayer,
 ): Promise<void> {
-  /** Whether a name leads, below, through a link that the layer replaces by a directory: then nothing below is meant. */
-  const isReplaced = (path: string): boolean => {
-    for (let at: string | undefined = path; at; at = parentOf(at))
-      if (removals.directories.has(at) && (tree.get(at)?.kind ?? 'directory') !== 'directory') return true;
-    return false;
-  };
-  named(name, () => {
-    const whiteouts = removals.whiteouts.filter((path) => !isReplaced(parentOf(path)!));
-    const opaque = removals.opaque.filter((path) => !isReplaced(path));
-    for (const path of whiteouts) tree.remove(path);
-    for (const path of opaque) tree.clear(path);
-  });
+  named(name, () => removeFrom(tree, removals));
   const content = ({ offset, size }: { offset: number; size: number }) => archive.part(offset, size);
   for await (const member of readTar(archive.chunks(), { content, name, mayLackEnd: true })) {
     const path = treePath(member.name);
     if (meaningOf(path, name).kind !== 'entry') continue;
     named(name, () => ('linkTo' in member ? tree.link(path, member.linkTo) : tree.put(path, member.entry)));
   }
+}
+
+function removeFrom(tree: TreeBuilder, { whiteouts, opaque, directories }: Removals): void {
+  const ways = new Set<string>();
+  const addWay = (path: string | undefined) => {
+    for (let at = path; at && !ways.has(at); at = parentOf(at)) ways.add(at);
+  };
+  for (const path of whiteouts) addWay(parentOf(path));
+  for (const path of opaque) addWay(path);
+  /** What is no directory below and is replaced by one of the layer: what it leads to there is not meant. */
+  const replaced = new Set<string>();
+  for (const path of directories)
+    if (ways.has(path) && (tree.get(path)?.kind ?? 'directory') !== 'directory') replaced.add(path);
+  const isMeant = (path: string | undefined): boolean => {
+    for (let at = path; at; at = parentOf(at)) if (replaced.has(at)) return false;
+    return true;
+  };
+  for (const path of whiteouts) if (isMeant(parentOf(path))) tree.remove(path);
+  for (const path of opaque) if (isMeant(path)) tree.clear(path);
 }
 
 type Meaning =
@@ -154,19 +169,6 @@ async function* counted(
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {
     onBytes(chunk.length);
-    yield chunk;
-  }
-}
-
-async function* limited(
-  source: AsyncIterable<Uint8Array>,
-  limit: number,
-  name: string,
-): AsyncGenerator<Uint8Array> {
-  let size = 0;
-  for await (const chunk of source) {
-    size += chunk.length;
-    if (size > limit) throw new Failure('hostile', `${name} has more bytes than allowed`);
     yield chunk;
   }
 }
