@@ -1,7 +1,7 @@
 import { chmod, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Failure } from '../base/errors.ts';
-import { makeDirectory, syncDirectory, temporaryName } from '../base/files.ts';
+import { syncDirectory } from '../base/files.ts';
 import { compareBytes, encodeName } from '../base/names.ts';
 import type { BlockRef } from './block-codec.ts';
 import { type Inode, kindOfMode } from './inode.ts';
@@ -21,6 +21,7 @@ import {
   quoted,
   Violation,
 } from './manifest-rules.ts';
+import { unfinishedManifest } from './unfinished-manifests.ts';
 
 /** A directory that may still get entries. */
 interface OpenDirectory {
@@ -50,12 +51,12 @@ export class ManifestWriter {
 
   /** @param path of the `.fl` file; its directory is made */
   static async create(path: string): Promise<ManifestWriter> {
-    const temporary = temporaryName(path);
+    let temporary: string | undefined;
     try {
-      await makeDirectory(dirname(path));
+      temporary = await unfinishedManifest(path);
       return new ManifestWriter(path, temporary, new ManifestDatabase(temporary));
     } catch (error) {
-      await rm(temporary, { force: true });
+      if (temporary !== undefined) await rm(temporary, { force: true });
       throw unwritable(path, error);
     }
   }

@@ -1,11 +1,12 @@
 import { copyFile, open, rename, rm, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { makeDirectory, syncDirectory, temporaryName } from '../../base/files.ts';
+import { syncDirectory } from '../../base/files.ts';
 import type { BlockRef } from '../block-codec.ts';
 import type { Inode } from '../inode.ts';
 import type { ManifestSettings } from '../manifest.ts';
 import { ManifestWriter } from '../manifest-writer.ts';
+import { unfinishedManifest } from '../unfinished-manifests.ts';
 import { CarriedPrefetch } from './carried-prefetch.ts';
 import type { Previous } from './previous.ts';
 
@@ -89,8 +90,7 @@ export class PackRows {
 
 /** A new file, also where the path stays: it has to be younger than the time that it bears. */
 async function republish(from: string, to: string, time: Date | undefined): Promise<void> {
-  await makeDirectory(dirname(to));
-  const temporary = temporaryName(to);
+  const temporary = await unfinishedManifest(to);
   try {
     await copyFile(from, temporary);
     if (time !== undefined) await utimes(temporary, time, time);
