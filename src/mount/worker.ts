@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describeError } from '../base/errors.ts';
+import { collectGarbage } from '../base/garbage.ts';
 import { FileCache } from '../cache/file-cache.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { sendReply } from '../fuse/device.ts';
@@ -56,6 +57,7 @@ async function serveMount(): Promise<void> {
   const table = new InodeTable(inodes);
   const openFiles = new OpenFiles(data.openFiles);
   const opener = openerOf(data, log);
+  const collectAfterMany = garbageOf(openFiles);
   const stores = new FileStores(data.stores);
   const looks = new FlistXattrs({
     columns: inodes,
@@ -74,10 +76,27 @@ async function serveMount(): Promise<void> {
       if (opener instanceof PassthroughOpener) opener.start(session, openFiles);
       tell({ type: 'started', session });
     },
-    onRequest: (_, { kind }) => countRequest(counter, kind),
+    onRequest(_, { kind }) {
+      countRequest(counter, kind);
+      collectAfterMany();
+    },
     ...(data.takeOver && { takeOver: data.takeOver }),
     onError: (error) => log(`a request failed: ${describeError(error)}`),
   });
+}
+
+/** So many open files leave garbage that is worth the time to collect it. */
+const manyFiles = 20_000;
+
+/** Collects garbage when most of many files are closed: this thread is never idle, and V8 leaves it until there is more. */
+function garbageOf(openFiles: OpenFiles): () => void {
+  let most = 0;
+  return () => {
+    most = Math.max(most, openFiles.size);
+    if (most < manyFiles || openFiles.size > most / 8) return;
+    most = 0;
+    collectGarbage();
+  };
 }
 
 function openerOf(data: MountWorkerData, log: (line: string) => void): FileOpener | undefined {
