@@ -117,8 +117,8 @@ export interface Placement {
 }
 
 export interface OwnerEvents<Occupant> {
-  /** Whether a block must stay although nobody reads it now. */
-  readonly isWanted: (occupant: Occupant) => boolean;
+  /** Whether a block must stay in its slot although nobody reads it now. */
+  readonly isWanted: (occupant: Occupant, slot: Slot) => boolean;
   /** A block is no longer in its slot. */
   readonly onEvict: (occupant: Occupant, wasUsed: boolean) => void;
 }
@@ -200,7 +200,7 @@ export class BlockMemoryOwner<Occupant> {
       const at = slot * wordsPerSlot;
       if (usedOnly && Atomics.load(this.#words, at + word.used) === 0) continue;
       const occupant = this.#occupants[slot];
-      if (occupant !== undefined && this.#events.isWanted(occupant)) continue;
+      if (occupant !== undefined && this.#events.isWanted(occupant, slot)) continue;
       if (occupant !== undefined && Atomics.compareExchange(this.#words, at + word.lock, 0, -1) !== 0)
         continue;
       this.#hands[index] = first + ((slot - first + 1) % count);

@@ -10,6 +10,8 @@ import { testDirectory } from '../../store/test-directory.ts';
 import { Statistics } from '../statistics.ts';
 import { BlockKeeper } from './block-keeper.ts';
 import { BlockMemory } from './block-memory.ts';
+import type { BlockOrder } from './block-thread.ts';
+import type { BlockThreads, BlockThreadsOptions } from './block-threads.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 import { StoredBlocks } from './stored-blocks.ts';
 import { type TestFiles, testFiles } from './test-columns.ts';
@@ -256,6 +258,59 @@ test('more reads of several blocks than there is memory for all get their bytes'
     const expected = files.contents[0]!.subarray(offset, offset + 2 * blockSize);
     expect(expected.equals((await answers[index]) as Buffer)).toBe(true);
   }
+});
+
+test('what a thread says late of a block that nobody wants any more means no other block', async () => {
+  const files = await testFiles(Array.from({ length: 72 }, () => randomBytes(70_000)));
+  const shared = BlockMemory.share();
+  const memory = new BlockMemory(shared, files.columns);
+  const orders: BlockOrder[] = [];
+  let tell: BlockThreadsOptions['onResults'] | undefined;
+  const { scheduler, read, waiting, last } = await start({
+    files,
+    options: {
+      memory: shared,
+      directories: [{ start: 0x00, end: 0xff, root: '/none' }],
+      startThreads({ onResults }) {
+        tell = onResults;
+        const send = (more: readonly BlockOrder[]) => void orders.push(...more);
+        const close = async () => {};
+        return {
+          count: 1,
+          isReady: true,
+          hasRoom: true,
+          send,
+          close,
+        } as Partial<BlockThreads> as BlockThreads;
+      },
+    },
+  });
+  const content = (row: number) => files.contents[row - 1]!;
+  const fill = ({ slot, block, replies }: BlockOrder) => {
+    content(block.row).copy(memory.bytes(slot));
+    memory.publish(slot);
+    for (const { unique, start, end } of replies) {
+      waiting.get(unique)?.(content(block.row).subarray(start, end));
+      waiting.delete(unique);
+    }
+    memory.unpin(slot);
+  };
+  const rows = Array.from({ length: 72 }, (_, i) => 72 - i); // backwards, for nothing to be fetched ahead
+  for (const row of rows.splice(0, 31)) await read(row, 0, 70_000); // from here on there are threads
+  const unwanted = read(rows.shift()!, 0, 100);
+  const [late] = orders.splice(0);
+  scheduler.interrupt(last());
+  expect(await unwanted).toBe(EINTR);
+  fill(late!);
+  const answers = rows.map((row) => read(row, 0, 70_000)); // as many as there are slots
+  tell!([{ slot: late!.slot, from: 'store' }]);
+  answers.push(...rows.map((row) => read(row, 0, 70_000)));
+  for (let order = orders.shift(); order !== undefined; order = orders.shift()) {
+    fill(order);
+    tell!([{ slot: order.slot, from: 'store' }]);
+  }
+  for (const [i, answer] of (await Promise.all(answers)).entries())
+    expect(content(rows[i % 40]!).equals(answer as Buffer)).toBe(true);
 });
 
 test('the end gives up what is under way, without a word', async () => {

@@ -134,7 +134,8 @@ export class Scheduler {
     this.#columns = options.columns;
     this.#memory = new BlockMemory(options.memory, options.columns);
     this.#owner = new BlockMemoryOwner(options.memory, {
-      isWanted: ({ parts }) => parts.some(({ read }) => !read.isEnded),
+      // As long as a thread has not said that it filled a slot, what it will say must mean this block.
+      isWanted: ({ parts }, slot) => this.#filling.has(slot) || parts.some(({ read }) => !read.isEnded),
       onEvict: (block, wasUsed) => this.#evicted(block, wasUsed),
     });
     this.#readahead = new Readahead(options.columns);
