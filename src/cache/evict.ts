@@ -3,7 +3,7 @@ import type { CacheDirectory } from './cache-directory.ts';
 import { quiet, removeFile } from './cache-files.ts';
 import { type CacheEntry, entriesOf, pagesOnDisk, shardsOf } from './cache-walk.ts';
 import { heldNames } from './holds.ts';
-import { type Journal, type JournalRecord, pageSize } from './journal.ts';
+import { EncodedRecords, type Journal, pageSize } from './journal.ts';
 import { type NameTable, shortName } from './name-table.ts';
 import { pinnedNames, readPins } from './pins.ts';
 import type { Turn } from './turn.ts';
@@ -40,7 +40,7 @@ interface Survey {
   /** Pages that may be, by the second of their last use. */
   readonly byUse: Map<number, number>;
   /** What is still to be known of uses. */
-  readonly uses: JournalRecord[];
+  readonly uses: EncodedRecords;
 }
 
 /**
@@ -61,7 +61,7 @@ export async function evict(
     Math.max(uses.get(shortName(name)), Math.floor(stats.mtimeMs / 1000));
   const isKept = ({ name }: CacheEntry) => isIn(pinned, name) || isIn(held, name);
 
-  const survey: Survey = { pages: 0, keptPages: 0, byUse: new Map(), uses: [] };
+  const survey: Survey = { pages: 0, keptPages: 0, byUse: new Map(), uses: new EncodedRecords() };
   let looked = 0;
   for (const shard of shardsOf(directory)) {
     survey.pages += quiet(() => pagesOnDisk(lstatSync(`${directory.path}/${shard.join('/')}`))) ?? 0;
@@ -70,7 +70,7 @@ export async function evict(
       const pages = pagesOnDisk(entry.stats);
       survey.pages += pages;
       const use = uses.get(shortName(entry.name));
-      if (use > 0) survey.uses.push({ name: shortName(entry.name), time: use, pages: 0 });
+      if (use > 0) survey.uses.add({ name: shortName(entry.name), time: use, pages: 0 });
       if (isLeftover(entry, entries)) continue;
       if (isKept(entry)) survey.keptPages += pages;
       else if (isEvictable(entry)) add(survey.byUse, lastUse(entry), pages);

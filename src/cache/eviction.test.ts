@@ -17,7 +17,7 @@ import { blockSize } from '../flist/block-codec.ts';
 import { CacheDirectory } from './cache-directory.ts';
 import { type Eviction, evict } from './evict.ts';
 import { blocksGiven, fileOf, gives, placeOf, putAll, randomFile, type TestFile } from './files.fixture.ts';
-import { encodeRecords, growth, Journal, parseRecords } from './journal.ts';
+import { EncodedRecords, encodeRecords, growth, Journal, parseRecords } from './journal.ts';
 import { NameTable, shortName } from './name-table.ts';
 import { parsePin, pin, readPins, unpin } from './pins.ts';
 import { fileName } from './plain-file.ts';
@@ -134,6 +134,18 @@ describe('eviction', () => {
     another.close();
     cache.close();
     expect((await evictTo(directory, 0)).files).toBe(1);
+  });
+
+  test('spares what is held without having been opened here', async () => {
+    const { directory, files, left, cache } = fourFiles();
+    const held = cache.hold(files[0]!);
+    await evictTo(directory, 0);
+    expect(left()).toEqual([true, false, false, false]);
+    held.close();
+    held.close();
+    expect(cache.held).toBe(0);
+    await evictTo(directory, 0);
+    expect(left()).toEqual([false, false, false, false]);
   });
 
   test('pays no attention to what a dead process held', async () => {
@@ -315,7 +327,7 @@ describe('what processes tell each other', () => {
         expect(journal.uses().size).toBeLessThanOrEqual(6);
         journal.append([growth(5), { name: [1, 2], time: secondsNow(), pages: 0 }]);
         expect(journal.uses().get([1, 2])).toBeGreaterThan(0);
-        journal.replace(7, []);
+        journal.replace(7, new EncodedRecords());
         expect(journal.pages).toBe(7);
         journal.append([growth(-2)]);
         expect(journal.pages).toBe(5);

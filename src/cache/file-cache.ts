@@ -23,8 +23,13 @@ export interface FileCacheOptions {
   readonly warn: (line: string) => void;
 }
 
-/** A whole file of the cache, open and verified. As long as it is not closed nobody evicts it. */
-export interface OpenedWhole {
+/** As long as it is not closed nobody evicts a file. */
+export interface HeldFile {
+  close(): void;
+}
+
+/** A whole file of the cache, open and verified, and held. */
+export interface OpenedWhole extends HeldFile {
   readonly descriptor: number;
   /** Closes only the descriptor: whoever was given the file holds it by itself now. */
   closeDescriptor(): void;
@@ -33,16 +38,28 @@ export interface OpenedWhole {
 }
 
 /** Small, as there may be a hundred thousand. */
-class HeldFile implements OpenedWhole {
-  readonly descriptor: number;
+class Hold implements HeldFile {
   #slot: number | undefined;
   readonly #release: (slot: number) => void;
+
+  constructor(slot: number, release: (slot: number) => void) {
+    this.#slot = slot;
+    this.#release = release;
+  }
+
+  close(): void {
+    if (this.#slot !== undefined) this.#release(this.#slot);
+    this.#slot = undefined;
+  }
+}
+
+class HeldOpen extends Hold implements OpenedWhole {
+  readonly descriptor: number;
   #isOpen = true;
 
   constructor(descriptor: number, slot: number, release: (slot: number) => void) {
+    super(slot, release);
     this.descriptor = descriptor;
-    this.#slot = slot;
-    this.#release = release;
   }
 
   closeDescriptor(): void {
@@ -50,10 +67,9 @@ class HeldFile implements OpenedWhole {
     this.#isOpen = false;
   }
 
-  close(): void {
+  override close(): void {
     this.closeDescriptor();
-    if (this.#slot !== undefined) this.#release(this.#slot);
-    this.#slot = undefined;
+    super.close();
   }
 }
 
@@ -179,9 +195,17 @@ export class FileCache {
       return undefined;
     }
     this.#note(open);
-    const slot = this.#holds.hold(fileName(file));
+    return new HeldOpen(open.descriptor, this.#hold(file), this.#release);
+  }
+
+  /** Keeps a file from being evicted that somebody has open, as a process before this one may have opened it. */
+  hold(file: PlainFile): HeldFile {
+    return new Hold(this.#hold(file), this.#release);
+  }
+
+  #hold(file: PlainFile): number {
     Atomics.add(this.#words, Word.held, 1);
-    return new HeldFile(open.descriptor, slot, this.#release);
+    return this.#holds.hold(fileName(file));
   }
 
   /** A thread that closes the cache has ended its holds. */

@@ -39,14 +39,30 @@ export interface JournalRecord {
 }
 
 export function encodeRecords(records: readonly JournalRecord[]): Buffer {
-  const bytes = Buffer.alloc(records.length * recordSize);
-  for (const [i, { name, time, pages }] of records.entries()) {
-    bytes.writeUInt32BE(name[0], i * recordSize);
-    bytes.writeUInt32BE(name[1], i * recordSize + 4);
-    bytes.writeUInt32LE(time, i * recordSize + 8);
-    bytes.writeInt32LE(pages, i * recordSize + 12);
+  const encoded = new EncodedRecords();
+  for (const record of records) encoded.add(record);
+  return encoded.bytes;
+}
+
+/** Records as they are written, as there may be a million of them. */
+export class EncodedRecords {
+  #bytes = Buffer.alloc(64 * recordSize);
+  #end = 0;
+
+  add({ name, time, pages }: JournalRecord): void {
+    if (this.#end === this.#bytes.length)
+      this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(this.#bytes.length)]);
+    const at = this.#end;
+    this.#bytes.writeUInt32BE(name[0], at);
+    this.#bytes.writeUInt32BE(name[1], at + 4);
+    this.#bytes.writeUInt32LE(time, at + 8);
+    this.#bytes.writeInt32LE(pages, at + 12);
+    this.#end += recordSize;
   }
-  return bytes;
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#end);
+  }
 }
 
 /** The records in some bytes; what is left at their end belongs to none. */
@@ -122,8 +138,8 @@ export class Journal {
   }
 
   /** Puts what somebody has counted in the place of everything. What others append just now may be lost. */
-  replace(pages: number, uses: readonly JournalRecord[]): void {
-    const bytes = encodeRecords([{ name: noName, time: isAll, pages }, ...uses]);
+  replace(pages: number, uses: EncodedRecords): void {
+    const bytes = Buffer.concat([encodeRecords([{ name: noName, time: isAll, pages }]), uses.bytes]);
     this.#directory.within(shard, true, (path) => {
       writeNew(path, fileName, bytes, (_, temporary) => renameSync(temporary, `${path}/${fileName}`));
     });

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { OpenedWhole } from '../cache/file-cache.ts';
+import type { HeldFile, OpenedWhole } from '../cache/file-cache.ts';
 import { closeBacking, openBacking } from '../fuse/backing.ts';
 import { FuseError } from '../fuse/fuse-error.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
@@ -24,6 +24,8 @@ export interface WholeFiles {
   isLarge(node: number): boolean;
   /** As `FileCache.openWhole`. */
   open(node: number): OpenedWhole | undefined;
+  /** As `FileCache.hold`. */
+  hold(node: number): HeldFile;
   /** A file that could not be given may be wanted again: it may take some work to make it whole. */
   prepare(node: number): void;
 }
@@ -39,7 +41,7 @@ export interface PassthroughOptions {
 export class PassthroughOpener implements FileOpener {
   readonly #options: PassthroughOptions;
   /** What keeps files in the cache, by node. */
-  readonly #holds = new Map<number, OpenedWhole>();
+  readonly #holds = new Map<number, HeldFile>();
   #state: 'not agreed' | 'agreed' | 'refused' = 'not agreed';
 
   constructor(options: PassthroughOptions) {
@@ -52,7 +54,8 @@ export class PassthroughOpener implements FileOpener {
    */
   start({ features }: NegotiatedSession, openFiles: OpenFiles): void {
     if (features.includes('passthrough')) this.#state = 'agreed';
-    for (const [node, { mode }] of openFiles) if (mode === 'passthrough') this.#hold(node);
+    for (const [node, { mode }] of openFiles)
+      if (mode === 'passthrough') this.#holds.set(node, this.#options.files.hold(node));
   }
 
   open(node: number): OpenAnswer | Errno {
@@ -83,12 +86,5 @@ export class PassthroughOpener implements FileOpener {
     closeBacking(this.#options.device, answer.backing);
     this.#holds.get(node)?.close();
     this.#holds.delete(node);
-  }
-
-  #hold(node: number): void {
-    const whole = this.#options.files.open(node);
-    if (whole === undefined) return; // gone from the cache; the kernel has it still
-    whole.closeDescriptor();
-    this.#holds.set(node, whole);
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { FileCache, OpenedWhole } from '../cache/file-cache.ts';
+import type { FileCache, HeldFile, OpenedWhole } from '../cache/file-cache.ts';
 import { PlainFiles } from '../cache/plain-file-at.ts';
 import type { ManifestColumns } from '../flist/manifest-columns.ts';
 import type { WholeFiles } from './file-opener.ts';
@@ -26,6 +26,10 @@ export class CachedFiles implements WholeFiles {
 
   open(node: number): OpenedWhole | undefined {
     return this.#cache.openWhole(this.#files.at(node - 1));
+  }
+
+  hold(node: number): HeldFile {
+    return this.#cache.hold(this.#files.at(node - 1));
   }
 
   prepare(node: number): void {

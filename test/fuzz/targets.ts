@@ -1,5 +1,6 @@
 import { ars, challenges, compressed, configs, cpios, documents, layers, tars } from './archive-targets.ts';
 import { blocks, s3Answers, sealedBlocks, snappyStreams, zdbReplies } from './block-targets.ts';
+import { cacheMaps, cacheState } from './cache-targets.ts';
 import { fuseRequests } from './fuse-targets.ts';
 import { dumps, manifestBytes, manifestRows, traces } from './manifest-targets.ts';
 import type { Target } from './target.ts';
@@ -24,4 +25,6 @@ export const targets: readonly Target[] = [
   zdbReplies,
   s3Answers,
   fuseRequests,
+  cacheMaps,
+  cacheState,
 ];
