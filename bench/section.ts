@@ -10,6 +10,7 @@ export const benchmarks = [
   'repack',
   'unpack',
   'verify',
+  'mount',
   'mount-warm',
   'clone',
   'cache',
