@@ -95,6 +95,7 @@ export async function evict(
           !isHeldNow(directory, entry));
       if (!goes || !remove(directory, entry)) continue;
       gone++;
+      await turn(); // a disk may take a millisecond for each
       for (const { kind, name, stats } of entries)
         if (name === entry.name && (kind === entry.kind || kind === 'map')) freed += pagesOnDisk(stats);
     }
