@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
+import { blockThreads } from '../base/threads.ts';
 import type { CacheDirectory, Shard } from './cache-directory.ts';
 import { shardsOf } from './cache-walk.ts';
 
@@ -67,7 +67,7 @@ export async function verifyCache(
       await thread.close();
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  await Promise.all(Array.from({ length: blockThreads() }, work));
   return sum;
 }
 

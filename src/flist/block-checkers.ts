@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
 import type { BlockState } from './block-check.ts';
@@ -13,11 +12,11 @@ export interface CheckRequest {
   readonly size: number;
 }
 
-/** Threads that decode and check stored blocks, as many as there are cores. */
+/** Threads that decode and check stored blocks. */
 export class BlockCheckers {
   readonly #threads: readonly CheckThread[];
 
-  constructor(threads = availableParallelism()) {
+  constructor(threads: number) {
     this.#threads = Array.from({ length: threads }, () => new CheckThread());
   }
 

@@ -1,5 +1,6 @@
 import { describeError, Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
+import { blockThreads } from '../base/threads.ts';
 import { getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
 import { type BlockState, blockStates } from './block-check.ts';
@@ -63,7 +64,7 @@ export async function verifyBlocks(manifest: Manifest, options: VerifyOptions): 
   /** By the place of the first of equal blocks: the index of its state. */
   const states = new Uint8Array(equal.count);
   const counts: VerifyCounts = { blocks: 0, bytes: 0, damage: { missing: 0, corrupt: 0, mismatch: 0 } };
-  const probe = content ? contentProbe(store) : presenceProbe(store);
+  const probe = content ? contentProbe(store, manifest.inodes.length) : presenceProbe(store);
   try {
     await forEachParallel(different(), concurrency, async ({ place, size }, signal) => {
       const state = await probe.stateOf(blockAt(columns, place), size, signal);
@@ -99,8 +100,8 @@ function presenceProbe(store: Store): Probe {
   };
 }
 
-function contentProbe(store: Store): Probe {
-  const checkers = new BlockCheckers();
+function contentProbe(store: Store, files: number): Probe {
+  const checkers = new BlockCheckers(blockThreads(files));
   return {
     async stateOf(ref, size, signal) {
       try {

@@ -1,7 +1,7 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { forEachParallel } from '../../base/parallel.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
+import { blockThreads } from '../../base/threads.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { blockAt, isZeroBlock, pathAt, plainSizeAt } from '../manifest-columns.ts';
 import { DirectorySupply } from './block-supply.ts';
@@ -24,14 +24,6 @@ export interface Crew {
   close(): Promise<void>;
 }
 
-/**
- * Each thread takes some 20 MB and writes some 300 MB a second, so more of them would only need memory; and less is left of
- * it where the manifest takes much.
- */
-const mostThreads = 8;
-const mostThreadsForMany = 4;
-const many = 500_000;
-
 /** Blocks of one job that are fetched at one time. */
 const fetchesPerJob = 8;
 /** Jobs of one file each, when no thread is worth its start: what counts then is the answer of a store. */
@@ -40,7 +32,7 @@ const inlineConcurrency = 32;
 /** How many threads an unpacking of this size is worth; 0 is the thread of the caller. */
 export function threadsFor(files: number, bytes: number): number {
   if (bytes < 16 << 20 && files < 500) return 0;
-  return Math.min(availableParallelism(), files > many ? mostThreadsForMany : mostThreads);
+  return blockThreads(files);
 }
 
 /** Starts what runs the jobs of an unpacking: so many threads, or with 0 the thread of the caller. It is to be closed. */
