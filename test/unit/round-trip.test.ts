@@ -92,7 +92,7 @@ test('any directory, packed, unpacked and packed again, gives the same flist', a
       throw new Error(`seed ${seed}; to repeat: ${repeat}`, { cause });
     });
   }
-});
+}, 180_000);
 
 test('any directory, packed and mounted, shows the same', async () => {
   const root = await testDirectory();

@@ -34,7 +34,7 @@ beforeAll(async () => {
     await mkdir(join(places.source, `d${directory}`), { recursive: true });
     for (let i = 0; i < 100; i++)
       if (i % 10 === 0) await writeFile(join(places.source, `d${directory}/f${i}`), 'the same');
-      else await put(`d${directory}/f${i}`, randomBytes((i * 997) % 40_000));
+      else await put(`d${directory}/f${i}`, randomBytes((i * 997) % 20_000));
     await put(`d${directory}/big`, randomBytes(3_500_000));
   }
   await sh('truncate -s 3M $1/hole; printf end >>$1/hole', places.source);
@@ -110,7 +110,7 @@ test.each([
   );
   const lines = wrong.trim().split('\n');
   expect(lines.filter((line) => line !== 'failed')).toEqual([]);
-  expect(lines.length).toBeGreaterThan(5);
+  expect(lines).not.toEqual(['']);
   expect(lines.length).toBeLessThan(300);
   expect(mounted.statistics().counters.readsFailed).toBeGreaterThan(0);
 });
