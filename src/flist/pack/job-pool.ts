@@ -72,11 +72,13 @@ export class JobPool {
   /** Gives up the jobs that no thread has begun, waits for the others, and ends the threads. */
   async close(): Promise<void> {
     this.#queue.length = 0;
-    for (const { worker, underway } of this.#threads) {
-      while (underway.length > 0)
-        await new Promise((answered) => worker.once('message', answered).once('error', answered));
-      await worker.terminate();
-    }
+    await Promise.all(
+      this.#threads.map(async ({ worker, underway }) => {
+        while (underway.length > 0)
+          await new Promise((answered) => worker.once('message', answered).once('error', answered));
+        await worker.terminate();
+      }),
+    );
   }
 
   #start(): void {

@@ -283,6 +283,7 @@ export class PackPipeline {
       this.#options.progress.read(piece.size, count);
       if (--row.waiting === 0) read.push(row);
     }
+    this.#options.progress.report();
     await this.#sink.take(added);
     for (const row of read) void this.#readEnds(row).catch((reason) => this.#fail(reason));
     this.#wake();

@@ -67,6 +67,10 @@ export class PackProgress {
   read(size: number, blocks: number): void {
     this.#read += size;
     this.#blocks += blocks;
+  }
+
+  /** To be called some times a second and more: a report costs more than a count. */
+  report(): void {
     this.#report(this.counts);
   }
 
