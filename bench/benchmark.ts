@@ -1,8 +1,8 @@
-import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, cpus, release, tmpdir } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { describeError, Failure } from '../src/base/errors.ts';
 import { run } from '../src/base/exec.ts';
 import { median, writeSection } from './section.ts';
 
@@ -25,6 +25,9 @@ export interface BenchmarkOptions {
   readonly rounds: number;
 }
 
+/** Thrown where a benchmark goes on to something new, so that it unmounts, stops and removes what it has made. */
+let interruption: Failure | undefined;
+
 /**
  * Runs a benchmark from the command line, `[--rounds N] [--work DIRECTORY] [--write] ARGUMENT…`, prints its lines, and with `--write`
  * puts them into docs/performance.md. Its work directory is removed however it ends.
@@ -43,11 +46,11 @@ export async function benchmark(
       write: { type: 'boolean', default: false },
     },
   });
+  const [load] = loadavg();
   const work = await mkdtemp(join(values.work, 'zosbuilder-bench-'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => {
-      rmSync(work, { recursive: true, force: true });
-      process.exit(1);
+    process.on(signal, () => {
+      interruption = new Failure('failed', `interrupted by ${signal}`);
     });
   const name = basename(file, '.ts');
   let count = 0;
@@ -56,24 +59,35 @@ export async function benchmark(
       args: positionals,
       rounds: Number(values.rounds),
       work,
-      fresh: (name) => join(work, `${name}-${count++}`),
-      say: (text) => void process.stderr.write(`bench/${name}: ${text}\n`),
+      fresh(prefix) {
+        if (interruption) throw interruption;
+        return join(work, `${prefix}-${count++}`);
+      },
+      say(text) {
+        if (interruption) throw interruption;
+        process.stderr.write(`bench/${name}: ${text}\n`);
+      },
     });
-    const lines = [...measured, '', await conditions(work, Number(values.rounds))];
+    const lines = [...measured, '', await conditions(work, Number(values.rounds), load!)];
     console.log([`## ${title}`, '', ...lines].join('\n'));
     if (values.write) await writeSection(name, title, lines);
+  } catch (error) {
+    console.error(
+      `bench/${name}: ${error instanceof Failure ? describeError(interruption ?? error) : (error as Error).stack}`,
+    );
+    process.exitCode = 1;
   } finally {
-    await rm(work, { recursive: true, force: true });
+    await rm(work, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 /** What the figures belong to. */
-async function conditions(work: string, rounds: number): Promise<string> {
+async function conditions(work: string, rounds: number, load: number): Promise<string> {
   const { stdout } = await run('df', ['--output=fstype', work]);
   const fileSystem = stdout.toString().trim().split('\n').at(-1);
   const [linux] = /^[\d.]+\d/.exec(release()) ?? [release()];
   const cores = `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'of an unknown kind'})`;
-  return `${cores}, Linux ${linux}, ${fileSystem}, Node.js ${process.versions.node}; medians of ${rounds} rounds.`;
+  return `${cores}, Linux ${linux}, ${fileSystem}, Node.js ${process.versions.node}, load ${load.toFixed(1)} at the start; medians of ${rounds} rounds.`;
 }
 
 /** Seconds that something takes, after what waits to be written to the disk was written. */

@@ -21,17 +21,17 @@ export const benchmarks = [
 ] as const;
 
 /** What stands above the sections. */
-const head = `# Performance
+export const pageHead = `# Performance
 
-Every section is written by its benchmark, \`tools/with-node24 bench/NAME.ts --write\`, and all of them by \`npm run bench\`: about 20 minutes, best on a machine that
-does nothing else. Seconds and MB/s (1,000,000 bytes a second) belong to the machine that the section names; only **ratios** can be compared with those of another
-machine or another day. A ratio is always taken between two medians of one run, in which everything that is compared did its rounds in turn:
+Every section is written by its benchmark, \`tools/with-node24 bench/NAME.ts --write\`, and all of them by \`npm run bench\`: some 20 minutes, on a machine that
+does nothing else. Seconds and MB/s (1,000,000 bytes a second) belong to the machine that the section names. Only **ratios** can be compared with those of another
+machine or another day, and only where nothing else ran: \`load\` is how many programs wanted a core in the minute before, the benchmark before among them. A ratio is
+always taken between two medians of one run, in which everything that is compared did its rounds in turn:
 
 - **of the limit**: what was reached, divided by what the machine could give if nothing else had to be done; 1.00 is perfect.
   What the limit is stands in its section, and it is measured in the same run.
 - **of** something else: how many times as much, or as long, as that took.
-- **beyond Node's start**: the same without the time in which Node.js starts and ends (\`node -e 0\`), which no size of the work changes.
-`;
+- **beyond Node's start**: the same without the time in which Node.js starts and ends (\`node -e 0\`), which no size of the work changes.`;
 
 /** Puts a section that a benchmark printed into docs/performance.md, in place of its former one, all in the order of `benchmarks`. */
 export async function writeSection(name: string, title: string, lines: readonly string[]): Promise<void> {
@@ -39,7 +39,7 @@ export async function writeSection(name: string, title: string, lines: readonly 
   sections.set(name, [begin(name), `## ${title}`, '', ...lines, end(name)].join('\n'));
   const rank = (section: string) => (benchmarks as readonly string[]).indexOf(section);
   const inOrder = [...sections].sort(([a], [b]) => rank(a) - rank(b)).map(([, text]) => text);
-  await writeAtomic(page, `${[head, ...inOrder].join('\n')}\n`);
+  await writeAtomic(page, `${[pageHead, ...inOrder].join('\n\n')}\n`);
 }
 
 const begin = (name: string) => `<!-- bench/${name}.ts -->`;

@@ -355,8 +355,8 @@ describe.each(pages)('%s', (page) => {
     for (const name of found(text, /\bnpm run ([\w:]+)/g)) expect(scripts).toContain(name);
   });
 
-  it('names files of src/, config/ and tools/ that are there', () => {
-    const named = codeIn(text).filter((code) => /^(src|config|tools)\/[\w./-]+$/.test(code));
+  it('names files of src/, config/, tools/ and bench/ that are there', () => {
+    const named = codeIn(text).filter((code) => /^(src|config|tools|bench)\/[\w./-]+$/.test(code));
     expect(named.filter((path) => globSync(path, { cwd: root }).length === 0)).toEqual([]);
   });
 });
