@@ -293,7 +293,7 @@ describe('a store that fails', () => {
       await here('publish', 'firmware', '--store', `dir://${join(project.config, 'init')}/store`),
       {
         code: 1,
-        error: /dir:\/\/.*\/init\/store: cannot write block/,
+        error: /dir:\/\/.*\/init\/store: cannot list the blocks: ENOTDIR/,
         hint: /./,
       },
     );
