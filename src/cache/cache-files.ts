@@ -83,8 +83,8 @@ export class CacheFiles {
       if (this.hasWhole(file)) return undefined;
       quiet(() => unlinkSync(`${path}/${name}`)); // of another size, so not what its name says
       const part = `${path}/${name}.part`;
-      if (lstatSync(part, { throwIfNoEntry: false }) === undefined)
-        quiet(() => unlinkSync(`${path}/${name}.map`)); // of a file that is gone
+      // A map that is there before its part is that of a file that is gone: who makes both makes the part first.
+      if (isThere(`${path}/${name}.map`) && !isThere(part)) quiet(() => unlinkSync(`${path}/${name}.map`));
       const makePart = () => closeSync(openSync(part, 'wx', fileMode));
       const descriptor = openOwn(part, (open) => hasSize(open, size), makePart);
       try {
@@ -208,9 +208,11 @@ function opened(
   }
 }
 
+const isThere = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
 /**
- * Opens a file of ours for writing, and makes it when there is none. What somebody else put in its place is removed, for it would
- * get what we write; and so is what is not as it has to be.
+ * Opens a file of ours for writing, and makes it when there is none; another thread may do so at the same time. What somebody else put in its
+ * place is removed, for it would get what we write; and so is what is not as it has to be.
  */
 function openOwn(path: string, isAsItHasToBe: (file: number) => boolean, make: () => void): number {
   const open = () => {
@@ -220,14 +222,18 @@ function openOwn(path: string, isAsItHasToBe: (file: number) => boolean, make: (
     closeSync(file);
     throw new Failure('hostile', `${path} is not what it has to be`);
   };
-  return (
-    quiet(open) ??
-    (() => {
-      quiet(() => unlinkSync(path));
-      make();
-      return open();
-    })()
-  );
+  try {
+    return open();
+  } catch (error) {
+    if (errnoOf(error) === undefined && !(error instanceof Failure)) throw error;
+    if (errnoOf(error) !== 'ENOENT') quiet(() => unlinkSync(path));
+  }
+  try {
+    make();
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+  return open();
 }
 
 /** Gives a file its size, which adds zeros, or takes away what cannot belong to it. */

@@ -270,8 +270,9 @@ export class Scheduler {
     if (isZeroBlock(this.#columns, wanted.row, wanted.index)) return false;
     const known = this.#blocks.get(this.#keyOf(wanted));
     if (known !== undefined) {
-      const isHere = known.state === 'ready' && priority === 'prefetch';
-      if (isHere) this.#keep(wanted, this.#memory.bytes(known.slot!));
+      if (priority !== 'prefetch') return false;
+      if (known.state === 'ready') this.#keep(wanted, this.#memory.bytes(known.slot!));
+      else this.#keepLater(wanted.place); // by whom it is fetched, it may not be kept
       return false;
     }
     const block = this.#newBlock(wanted, priority);
