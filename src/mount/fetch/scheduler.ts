@@ -1,5 +1,4 @@
 import { constants } from 'node:os';
-import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/errors.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
 import { type BlockRef, blockSize, decodeBlock, release } from '../../flist/block-codec.ts';
@@ -9,15 +8,11 @@ import type { LocalDirectory } from '../../store/local.ts';
 import type { Counter, ThreadCounter } from '../statistics.ts';
 import type { BlockKeeper } from './block-keeper.ts';
 import { BlockMemory, BlockMemoryOwner, type SharedBlockMemory, type Slot } from './block-memory.ts';
-import {
-  type BlockRange,
-  blockRanges,
-  type FileBlock,
-  fileBlockAt,
-  fileBlockOfPlace,
-} from './block-ranges.ts';
+import { BlockQueue } from './block-queue.ts';
+import { type BlockRange, blockRanges, type FileBlock } from './block-ranges.ts';
 import type { BlockOrder, OrderResult } from './block-thread.ts';
 import type { BlockThreads, BlockThreadsOptions } from './block-threads.ts';
+import { Prefetcher } from './prefetcher.ts';
 import { Readahead } from './readahead.ts';
 import type { StoredBlocks } from './stored-blocks.ts';
 import { WaitingRead } from './waiting-read.ts';
@@ -45,10 +40,6 @@ const bytesWorthThreads = 4 << 20;
  * reading the block again. They are when nothing else is to be done.
  */
 const smallToKeep = 128 << 10;
-/** As many of them are remembered. */
-const mostToKeep = 1 << 20;
-/** Milliseconds without work after which they are kept. */
-const pauseBeforeKeeping = 300;
 
 /** Milliseconds without work after which the threads end. */
 const idleTime = 30_000;
@@ -110,10 +101,10 @@ export class Scheduler {
   readonly #readahead: Readahead;
   readonly #blocks = new Map<string, Block>();
   readonly #filling = new Map<Slot, Block>();
-  readonly #queues: Readonly<Record<Priority, Queue>> = {
-    asked: new Queue(),
-    ahead: new Queue(),
-    prefetch: new Queue(),
+  readonly #queues: Readonly<Record<Priority, BlockQueue<Block>>> = {
+    asked: new BlockQueue(),
+    ahead: new BlockQueue(),
+    prefetch: new BlockQueue(),
   };
   /** In the order in which they came, so in the order of their deadlines. */
   readonly #reads = new Map<bigint, WaitingRead>();
@@ -121,12 +112,9 @@ export class Scheduler {
   #threads: BlockThreads | undefined;
   #fetching = 0;
   #begun = { blocks: 0, bytes: 0 };
-  /** Places of blocks that are still to be kept. */
-  readonly #toKeep: number[] = [];
-  #keepTimer: NodeJS.Timeout | undefined;
+  readonly #prefetcher: Prefetcher;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  readonly #closing = new AbortController();
   #isClosed = false;
 
   constructor(options: SchedulerOptions) {
@@ -139,6 +127,12 @@ export class Scheduler {
       onEvict: (block, wasUsed) => this.#evicted(block, wasUsed),
     });
     this.#readahead = new Readahead(options.columns);
+    this.#prefetcher = new Prefetcher(options.columns, {
+      atOnce: fetchesAtOnce.prefetch,
+      isKept: (block) => options.keeper?.has(block) === true,
+      want: (block, onSettled) => this.#wantUnasked(block, 'prefetch', onSettled),
+      begin: () => this.#pump(),
+    });
   }
 
   /** Answers a READ of the file in a row as soon as its blocks are there, or with an error: EIO, ETIMEDOUT. */
@@ -176,43 +170,11 @@ export class Scheduler {
    * @param bytesPerSecond plain bytes
    * @returns when all are there, or could not be had
    */
-  async prefetch(
+  prefetch(
     list: Iterable<{ readonly row: number; readonly index: number }>,
-    bytesPerSecond = Number.POSITIVE_INFINITY,
+    bytesPerSecond?: number,
   ): Promise<void> {
-    const underway = new Set<Promise<void>>();
-    let next = performance.now();
-    for (const { row, index } of list) {
-      const block = fileBlockAt(this.#columns, row, index);
-      if (block === undefined || this.#options.keeper?.has(block)) continue;
-      await this.#untilTime(next);
-      await this.#untilFewer(underway, fetchesAtOnce.prefetch);
-      if (this.#isClosed) return;
-      const settled = new Promise<void>((resolve) => {
-        if (!this.#wantUnasked(block, 'prefetch', resolve)) resolve();
-      }).finally(() => underway.delete(settled));
-      underway.add(settled);
-      // Time that was lost to what is more urgent is not made up for.
-      next = Math.max(next, performance.now()) + (block.size / bytesPerSecond) * 1000;
-      this.#pump();
-    }
-    await this.#untilFewer(underway, 1);
-  }
-
-  async #untilTime(time: number): Promise<void> {
-    const wait = time - performance.now();
-    if (wait > 0) await systemClock.sleep(wait, this.#closing.signal).catch(() => {}); // closed
-  }
-
-  /** Waits until fewer than that many are underway. Looks again now and then: memory comes free without a word. */
-  async #untilFewer(underway: ReadonlySet<Promise<void>>, limit: number): Promise<void> {
-    while (underway.size >= limit && !this.#isClosed) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, 100);
-      await Promise.race([...underway, promise]);
-      clearTimeout(timer);
-      this.#pump();
-    }
+    return this.#prefetcher.fetch(list, bytesPerSecond);
   }
 
   /** READs that wait, the oldest first. Times are in milliseconds. */
@@ -227,10 +189,9 @@ export class Scheduler {
   /** Ends everything. No reply is sent after this. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#closing.abort();
+    this.#prefetcher.close();
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#idleTimer);
-    clearTimeout(this.#keepTimer);
     this.#options.stored.close();
     for (const { onSettled } of this.#blocks.values()) onSettled?.();
     await this.#threads?.close();
@@ -272,7 +233,7 @@ export class Scheduler {
     if (known !== undefined) {
       if (priority !== 'prefetch') return false;
       if (known.state === 'ready') this.#keep(wanted, this.#memory.bytes(known.slot!));
-      else this.#keepLater(wanted.place); // by whom it is fetched, it may not be kept
+      else this.#prefetcher.later(wanted.place); // by whom it is fetched, it may not be kept
       return false;
     }
     const block = this.#newBlock(wanted, priority);
@@ -343,7 +304,7 @@ export class Scheduler {
   }
 
   /** Returns false when there is no memory for the first of them now. */
-  #sendBatch(queue: Queue, priority: Priority): boolean {
+  #sendBatch(queue: BlockQueue<Block>, priority: Priority): boolean {
     const share = Math.ceil(queue.length / this.#threads!.count);
     const most = Math.max(1, Math.min(share, blocksPerMessage[priority]));
     const orders: BlockOrder[] = [];
@@ -399,7 +360,7 @@ export class Scheduler {
     const { row, index, place, size } = block;
     const slot = block.slot!;
     const keep = blob !== undefined || size >= smallToKeep || block.priority === 'prefetch';
-    if (!keep) this.#keepLater(place);
+    if (!keep && this.#options.keeper !== undefined) this.#prefetcher.later(place);
     block.state = 'underway';
     this.#filling.set(slot, block);
     const replies = [];
@@ -627,21 +588,9 @@ export class Scheduler {
     }
   }
 
-  #keepLater(place: number): void {
-    if (this.#options.keeper === undefined || this.#toKeep.length >= mostToKeep) return;
-    this.#toKeep.push(place);
-    this.#keepTimer ??= setTimeout(() => void this.#keepNow(), pauseBeforeKeeping).unref();
-  }
-
-  async #keepNow(): Promise<void> {
-    this.#keepTimer = undefined;
-    const places = this.#toKeep.splice(0);
-    await this.prefetch(places.map((place) => fileBlockOfPlace(this.#columns, place)));
-  }
-
   #considerThreads(): void {
     this.#idleTimer?.refresh();
-    this.#keepTimer?.refresh();
+    this.#prefetcher.postpone();
     if (this.#threads !== undefined || this.#options.startThreads === undefined) return;
     const { blocks, bytes } = this.#begun;
     if (blocks < blocksWorthThreads && bytes < bytesWorthThreads) return;
@@ -667,34 +616,4 @@ export class Scheduler {
 function errnoFor(error: unknown): Errno {
   const isSilent = error instanceof Failure && (error.kind === 'timeout' || error.kind === 'unavailable');
   return isSilent ? constants.errno.ETIMEDOUT : constants.errno.EIO;
-}
-
-/** Blocks in the order in which they came; those that are begun or became more urgent meanwhile are passed over. */
-class Queue {
-  readonly #blocks: Block[] = [];
-  #head = 0;
-
-  get length(): number {
-    return this.#blocks.length - this.#head;
-  }
-
-  push(block: Block): void {
-    this.#blocks.push(block);
-  }
-
-  first(priority: Priority): Block | undefined {
-    while (this.#head < this.#blocks.length) {
-      const block = this.#blocks[this.#head]!;
-      if (block.state === 'queued' && block.priority === priority) return block;
-      this.shift();
-    }
-    return undefined;
-  }
-
-  shift(): void {
-    this.#head++;
-    if (this.#head < 256 || this.#head * 2 < this.#blocks.length) return;
-    this.#blocks.splice(0, this.#head);
-    this.#head = 0;
-  }
 }
