@@ -103,7 +103,10 @@ export class Keeper {
     try {
       await Promise.race([once(line, 'data'), once(child, 'exit')]);
     } catch (cause) {
-      throw new Failure('missing-tool', 'cannot start sh, the keeper of the mount', { cause });
+      throw new Failure('missing-tool', 'cannot start sh, the keeper of the mount', {
+        cause,
+        hint: "a POSIX shell has to be in PATH: Debian's dash, or busybox",
+      });
     }
     child.on('exit', () => this.#replace());
     child.unref();

@@ -14,7 +14,10 @@ const patience = 10_000;
  */
 export async function upgradeMount(directory: string): Promise<void> {
   const mountpoint = await realpath(directory).catch((cause) => {
-    throw new Failure('not-found', `there is no ${directory}`, { cause });
+    throw new Failure('not-found', `there is no ${directory}`, {
+      cause,
+      hint: 'name a directory on which a flist is mounted; see: findmnt -t fuse.g8ufs',
+    });
   });
   const mount = await findMount(mountpoint);
   if (mount?.type !== 'fuse.g8ufs')
@@ -34,7 +37,9 @@ export async function upgradeMount(directory: string): Promise<void> {
   process.kill(keeper, leaveSignal);
   for (const start = performance.now(); serverOf(keeper) === server; await setTimeout(5))
     if (performance.now() - start > patience)
-      throw new Failure('timeout', `process ${server}, the server of ${directory}, does not end`);
+      throw new Failure('timeout', `process ${server}, the server of ${directory}, does not end`, {
+        hint: `kill -9 ${server} makes another take over`,
+      });
   await statfs(mountpoint); // answered by the next one
 }
 
