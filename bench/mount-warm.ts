@@ -32,6 +32,8 @@ async function image(file: string, make: (file: string) => Promise<unknown>): Pr
 const uncompressed = ['-noI', '-noD', '-noF', '-noX', '-quiet', '-no-progress'];
 const squashfs = (tree: string) =>
   image(`${tree}.squashfs`, (file) => run('mksquashfs', [tree, file, ...uncompressed]));
+const ext4 = (tree: string) =>
+  image(`${tree}.ext4`, (file) => run('mke2fs', ['-q', '-t', 'ext4', '-d', tree, file, '3G']));
 const erofs = (tree: string) => image(`${tree}.erofs`, (file) => run('mkfs.erofs', ['--quiet', file, tree]));
 
 const rfsMount = (io: string) => ({
@@ -46,6 +48,14 @@ const fileSystems: readonly FileSystem[] = [
   {
     name: 'squashfuse_ll',
     mount: async (tree, mountpoint) => run('squashfuse_ll', [await squashfs(tree), mountpoint]),
+  },
+  {
+    name: 'fuse2fs',
+    mount: async (tree, mountpoint) => run('fuse2fs', [await ext4(tree), mountpoint, '-o', 'ro']),
+  },
+  {
+    name: 'fuse-overlayfs',
+    mount: (tree, mountpoint) => run('fuse-overlayfs', ['-o', `lowerdir=${tree}`, mountpoint]),
   },
   {
     name: 'squashfs of the kernel',
