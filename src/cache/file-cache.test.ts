@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -21,6 +22,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../base/exec.ts';
 import { blockSize } from '../flist/block-codec.ts';
+import type { FileCache } from './file-cache.ts';
 import {
   blocksGiven,
   fileOf,
@@ -29,6 +31,7 @@ import {
   putAll,
   randomFile,
   readPart,
+  type TestFile,
   threeBlocks,
 } from './files.fixture.ts';
 import type { PlainFile } from './plain-file.ts';
@@ -129,6 +132,23 @@ describe('a file of several blocks', () => {
     expect(readPart(cache, file, across)!.equals(file.bytes.subarray(across.at, end))).toBe(true);
     cache.put(file, 1, file.plain(1));
     expect(names(dirname(whole!))).toHaveLength(2);
+  });
+
+  test.each<[string, (cache: FileCache, file: TestFile) => unknown]>([
+    ['reads it', gives],
+    ['asks what is here', (cache, file) => cache.blocksHere(file)],
+    ['puts a block', (cache, file) => cache.put(file, 1, file.plain(1))],
+  ])('that is complete, whose writer was killed before it gave it its name, has it after somebody %s', (_, use) => {
+    const { directory, cache } = emptyCache();
+    const file = randomFile(threeBlocks);
+    putAll(cache, file);
+    const [whole, part] = ['', '.part'].map((ending) => placeOf(directory, file, ending));
+    renameSync(whole!, part!);
+    const later = threadWith(directory).cache;
+    use(later, file);
+    expect([whole, part].map((path) => sizeAt(path!))).toEqual([threeBlocks, undefined]);
+    expect(later.state(file)).toBe('whole');
+    expect(gives(later, file)).toBe(true);
   });
 
   test('is also read from blocks that lie by themselves, as rfs leaves them', () => {

@@ -248,9 +248,19 @@ export class FileCache {
     const name = fileName(file);
     const known = this.#open.get(name);
     if (known?.isThere() && (known.kind === 'whole' || !this.#files.hasWhole(file))) return known;
-    const open = this.#files.openFile(file);
+    const open = this.#openFinished(file);
     if (open === undefined) this.#open.drop(name);
     return open && this.#open.add(open);
+  }
+
+  /** Opens a file of several blocks. A complete part, whose writer was killed before it gave it its name, gets it now. */
+  #openFinished(file: PlainFile): OpenFile | undefined {
+    const open = this.#files.openFile(file);
+    if (open?.kind !== 'part' || !isComplete(open, file.count)) return open;
+    if (fstatSync(open.descriptor).size !== file.size) return open;
+    quiet(() => this.#files.finishPart(open.name));
+    open.close();
+    return this.#files.openFile(file);
   }
 
   #hasInPart(file: PlainFile, index: number): boolean {

@@ -20,6 +20,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadBlake2b } from '../../src/base/blake2b.ts';
 import { sha256 } from '../../src/base/digest.ts';
 import { run } from '../../src/base/exec.ts';
+import { forEachParallel } from '../../src/base/parallel.ts';
 import { formatTable } from '../../src/base/table.ts';
 import { readManifest } from '../../src/flist/manifest.ts';
 import { isBlockId } from '../../src/store/store.ts';
@@ -169,11 +170,13 @@ test.each(operations)('$name, killed at any step, leaves nothing wrong, and a se
   const chosen = choose(steps);
   const queue = chosen.values();
   let killed = 0;
-  await Promise.all(
-    trials.map(async (trial) => {
-      for (const step of queue) if (await killOnce(trial, step)) killed++;
-    }),
-  );
+  // Not `Promise.all`: when one lane fails, the next operation must not find the other still at work.
+  await forEachParallel(trials, trials.length, async (trial, failed) => {
+    for (const step of queue) {
+      if (failed.aborted) return;
+      if (await killOnce(trial, step)) killed++;
+    }
+  });
   expect(killed).toBeGreaterThan(chosen.length / 2);
   const survived = chosen.length - killed;
   table.push([operation.name, `${steps}`, `${killed}`, `${survived}`, 'same as undisturbed']);
