@@ -1,9 +1,12 @@
+import { closeSync, mkdirSync, openSync, truncateSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeError, Failure } from '../src/base/errors.ts';
 import { run } from '../src/base/exec.ts';
+import { systemPath } from '../src/base/names.ts';
+import { walkDirectory } from '../src/tree/walk-directory.ts';
 import { median, writeSection } from './section.ts';
 
 /** What a benchmark works with. */
@@ -11,9 +14,9 @@ export interface Bench {
   /** The arguments that are no options. */
   readonly args: readonly string[];
   readonly rounds: number;
-  /** An empty directory on the disk that is measured; removed at the end. */
+  /** An empty directory on the disk that is measured. What is in it stays until the last benchmark has ended (`bench/all.ts`). */
   readonly work: string;
-  /** A path in it that was never there: ext4 is slow in directories whose files have just been deleted. */
+  /** A path in it that was never there. */
   fresh(name: string): string;
   /** A line for who waits, on standard error. */
   say(text: string): void;
@@ -29,8 +32,8 @@ export interface BenchmarkOptions {
 let interruption: Failure | undefined;
 
 /**
- * Runs a benchmark from the command line, `[--rounds N] [--work DIRECTORY] [--write] ARGUMENT…`, prints its lines, and with `--write`
- * puts them into docs/performance.md. Its work directory is removed however it ends.
+ * Runs a benchmark from the command line, `[--rounds N] [--work DIRECTORY] [--keep] [--write] ARGUMENT…`, prints its lines, and with
+ * `--write` puts them into docs/performance.md. Its work directory is removed however it ends, unless `--keep` leaves its empty files to the caller.
  * @param file of the benchmark, whose name is that of its section
  */
 export async function benchmark(
@@ -43,6 +46,7 @@ export async function benchmark(
     options: {
       rounds: { type: 'string', default: `${rounds}` },
       work: { type: 'string', default: tmpdir() },
+      keep: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
     },
   });
@@ -53,6 +57,8 @@ export async function benchmark(
       interruption = new Failure('failed', `interrupted by ${signal}`);
     });
   const name = basename(file, '.ts');
+  const creation = secondsToCreate(work);
+  if (creation > slowCreation) console.error(`bench/${name}: ${describeCreation(creation)}`);
   let count = 0;
   try {
     const measured = await measure({
@@ -68,7 +74,7 @@ export async function benchmark(
         process.stderr.write(`bench/${name}: ${text}\n`);
       },
     });
-    const lines = [...measured, '', await conditions(work, Number(values.rounds), load!)];
+    const lines = [...measured, '', await conditions(work, Number(values.rounds), { load: load!, creation })];
     console.log([`## ${title}`, '', ...lines].join('\n'));
     if (values.write) await writeSection(name, title, lines);
   } catch (error) {
@@ -77,17 +83,54 @@ export async function benchmark(
     );
     process.exitCode = 1;
   } finally {
-    await rm(work, { recursive: true, force: true, maxRetries: 5 });
+    if (values.keep) emptyFiles(work);
+    else await rm(work, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 /** What the figures belong to. */
-async function conditions(work: string, rounds: number, load: number): Promise<string> {
+async function conditions(
+  work: string,
+  rounds: number,
+  { load, creation }: { readonly load: number; readonly creation: number },
+): Promise<string> {
   const { stdout } = await run('df', ['--output=fstype', work]);
   const fileSystem = stdout.toString().trim().split('\n').at(-1);
   const [linux] = /^[\d.]+\d/.exec(release()) ?? [release()];
   const cores = `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'of an unknown kind'})`;
-  return `${cores}, Linux ${linux}, ${fileSystem}, Node.js ${process.versions.node}, load ${load.toFixed(1)} at the start; medians of ${rounds} rounds.`;
+  const slow = creation > slowCreation ? ` ${describeCreation(creation)}.` : '';
+  return `${cores}, Linux ${linux}, ${fileSystem}, Node.js ${process.versions.node}, load ${load.toFixed(1)} at the start; medians of ${rounds} rounds.${slow}`;
+}
+
+/** Seconds that a new file may take where nothing is wrong: ext4 and tmpfs take a fifth of it. */
+const slowCreation = 1e-4;
+
+/** Seconds that a new file takes, of 200 in 20 new directories. */
+function secondsToCreate(work: string): number {
+  const [directories, files] = [20, 10];
+  const start = performance.now();
+  for (let i = 0; i < directories * files; i++) {
+    const directory = join(work, `creation-${i % directories}`);
+    if (i < directories) mkdirSync(directory);
+    closeSync(openSync(join(directory, `${i}`), 'wx'));
+  }
+  return (performance.now() - start) / 1000 / (directories * files);
+}
+
+function describeCreation(seconds: number): string {
+  return (
+    `Creating a file took ${(seconds * 1000).toFixed(2)} ms here: on ext4 without a journal that is so for some minutes after many files ` +
+    `were removed, and what is written is measured too slow`
+  );
+}
+
+/**
+ * Takes the bytes of a directory from the disk, but not its files: ext4 without a journal gives out no inode that was deleted in the last
+ * minutes and looks through those one by one at each creation, so whatever was removed between two rounds would slow down the second.
+ */
+export function emptyFiles(directory: string): void {
+  for (const [, entry] of walkDirectory(directory))
+    if (entry.kind === 'file' && entry.content.size > 0) truncateSync(systemPath(entry.content.file!));
 }
 
 /** Seconds that something takes, after what waits to be written to the disk was written. */

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../src/base/exec.ts';
@@ -7,7 +7,7 @@ import { systemPath } from '../src/base/names.ts';
 import { blockSize } from '../src/flist/block-codec.ts';
 import { BlockEncoder } from '../src/flist/block-encoder.ts';
 import { walkDirectory } from '../src/tree/walk-directory.ts';
-import { type Bench, inTurn, nodeStart, timed } from './benchmark.ts';
+import { type Bench, emptyFiles, inTurn, nodeStart, timed } from './benchmark.ts';
 import { installed, otherPackers, type Packer, rfsPack } from './packers.ts';
 import { markdownTable, median } from './section.ts';
 import { describeSize, formatMegabytes, type Sample, sizeOf } from './trees.ts';
@@ -45,14 +45,11 @@ export async function coldPack(
   const packOnce = (packer: Packer, afterwards?: (to: string) => Promise<unknown>) => async () => {
     const to = bench.fresh('packed');
     await mkdir(to);
-    try {
-      const pack = await packInto(bench, packer, directory, to);
-      packs.get(packer.name)!.push(pack);
-      await afterwards?.(to);
-      return pack.seconds;
-    } finally {
-      await rm(to, { recursive: true });
-    }
+    const pack = await packInto(bench, packer, directory, to);
+    packs.get(packer.name)!.push(pack);
+    await afterwards?.(to);
+    emptyFiles(to);
+    return pack.seconds;
   };
   const ours = {
     'one core': async () => {

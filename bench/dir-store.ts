@@ -4,14 +4,14 @@
  * Usage: tools/with-node24 bench/dir-store.ts [--rounds N] [--work DIRECTORY] [--write] [BLOCKS-AT-ONE-TIME]
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeAtomic } from '../src/base/files.ts';
 import { loadLibc } from '../src/base/libc.ts';
 import { forEachParallel } from '../src/base/parallel.ts';
 import { DirStore } from '../src/store/dir.ts';
 import { shardedPath } from '../src/store/dir-paths.ts';
-import { type Bench, benchmark, inTurn, timed } from './benchmark.ts';
+import { type Bench, benchmark, emptyFiles, inTurn, timed } from './benchmark.ts';
 import { markdownTable } from './section.ts';
 
 const count = 4000;
@@ -29,11 +29,9 @@ async function measure(bench: Bench): Promise<string[]> {
   const concurrency = Number(bench.args[0] ?? 64);
   const into = (open: (root: string) => Put) => async () => {
     const root = bench.fresh('store');
-    try {
-      return await timed(bench, () => forEachParallel(ids, concurrency, open(root)));
-    } finally {
-      await rm(root, { recursive: true });
-    }
+    const seconds = await timed(bench, () => forEachParallel(ids, concurrency, open(root)));
+    emptyFiles(root);
+    return seconds;
   };
   const seconds = await inTurn(bench, {
     'no sync': into((root) => async (id) => {

@@ -12,7 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../src/base/exec.ts';
-import { type Bench, benchmark, inTurn, nodeStart, timed } from './benchmark.ts';
+import { type Bench, benchmark, emptyFiles, inTurn, nodeStart, timed } from './benchmark.ts';
 import { markdownTable } from './section.ts';
 import { sampleTree } from './trees.ts';
 
@@ -32,9 +32,15 @@ async function measure(bench: Bench): Promise<string[]> {
   for (const [name, tree] of trees) {
     bench.say(name);
     const flist = await pack(bench, tree);
+    const into = (prefix: string, readAllIn: (flist: string, to: string) => Promise<void>) => async () => {
+      const to = bench.fresh(prefix);
+      const taken = await timed(bench, () => readAllIn(flist, to));
+      emptyFiles(to);
+      return taken;
+    };
     const seconds = await inTurn(bench, {
-      unpack: () => timed(bench, () => unpackAndRead(bench, flist)),
-      mount: () => timed(bench, () => mountAndRead(bench, flist)),
+      unpack: into('unpacked', unpackAndRead),
+      mount: into('mounted', mountAndRead),
     });
     const time = (taken: number) => `${taken.toFixed(2)} s`;
     const ratio = (seconds.unpack / seconds.mount).toFixed(2);
@@ -60,16 +66,16 @@ async function pack(bench: Bench, tree: string): Promise<string> {
   return flist;
 }
 
-async function unpackAndRead(bench: Bench, flist: string): Promise<void> {
-  const target = bench.fresh('unpacked');
+async function unpackAndRead(flist: string, target: string): Promise<void> {
   await run(rfs, ['unpack', '-q', '-m', flist, target]);
   await run('sh', ['-c', readAll, 'sh', target]);
 }
 
-async function mountAndRead(bench: Bench, flist: string): Promise<void> {
-  const mountpoint = bench.fresh('mnt');
-  await mkdir(mountpoint);
-  await run(rfs, ['mount', '-d', '-m', flist, '-c', bench.fresh('cache'), mountpoint]);
+/** Mounts in a directory with an empty cache in it. */
+async function mountAndRead(flist: string, directory: string): Promise<void> {
+  const [mountpoint, cache] = [join(directory, 'mnt'), join(directory, 'cache')];
+  await mkdir(mountpoint, { recursive: true });
+  await run(rfs, ['mount', '-d', '-m', flist, '-c', cache, mountpoint]);
   try {
     await run('sh', ['-c', readAll, 'sh', mountpoint]);
   } finally {

@@ -5,7 +5,7 @@
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -61,13 +61,12 @@ else
     ];
   });
 
-async function measure({ rounds, say }: Bench, at: (name: string) => string) {
+async function measure({ rounds, say, fresh }: Bench, at: (name: string) => string) {
   const server = fork(import.meta.filename, [at('blocks')]);
   try {
     const [port] = (await once(server, 'message')) as [number];
     const read = async (flist: string, ...more: string[]): Promise<Reading> => {
-      await rm(at('cache'), { recursive: true, force: true });
-      const where = ['-s', `http://127.0.0.1:${port}/`, '-c', at('cache')];
+      const where = ['-s', `http://127.0.0.1:${port}/`, '-c', fresh('cache')];
       await rfs('mount', '-m', flist, ...where, ...more, '-d', at('mnt'));
       try {
         const start = performance.now();
