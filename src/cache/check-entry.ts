@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, read as readCallback, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
-import type { Libc } from '../base/libc.ts';
+import { errnoOf } from '../base/errors.ts';
 import { blockKey, blockSize } from '../flist/block-codec.ts';
 import { type BlockMap, parseMap } from './block-map.ts';
 import { type CacheDirectory, openPlainly } from './cache-directory.ts';
@@ -17,8 +17,6 @@ export type Verdict = 'sound' | 'wrong' | 'unproved' | 'busy';
 export interface CheckTools {
   /** The id of a plain block: of its stored form, encoded anew. Without it blocks cannot be proved. */
   readonly idOf: ((plain: Uint8Array) => Promise<string>) | undefined;
-  /** Lets the file be read from the disk, and not from memory. */
-  readonly libc: Pick<Libc, 'dropCached'> | undefined;
   /** Called after so many bytes were read. */
   readonly onRead: (bytes: number) => Promise<void> | undefined;
 }
@@ -35,7 +33,7 @@ export interface Checked {
 const read = promisify(readCallback);
 
 /**
- * Hashes a file of the cache without a manifest: a file of several blocks is named by its keys, which its map has or its blocks give;
+ * Hashes a file of the cache, as it lies on the disk, without a manifest: a file of several blocks is named by its keys, which its map has or its blocks give;
  * and a block by its stored form, which is made anew. What is wrong is taken out of the cache.
  * @throws what the system says when a file cannot be read.
  */
@@ -53,14 +51,12 @@ export async function checkEntry(
   if (open === undefined) return { verdict: 'busy', blocks: 0, bytes: 0, wrongBlocks: [] };
   const reading = new Reading(open.file, open.stats, tools);
   try {
-    tools.libc?.dropCached(open.file);
     const { verdict, wrongBlocks } = await checkContent(reading, entry, open.map);
-    tools.libc?.dropCached(open.file);
     const isBusy = verdict === 'wrong' && reading.hasChanged();
     if (verdict === 'wrong' && !isBusy) takeOut(directory, entry, open.map, wrongBlocks);
     return { verdict: isBusy ? 'busy' : verdict, wrongBlocks, blocks: reading.blocks, bytes: reading.bytes };
   } finally {
-    closeSync(open.file);
+    reading.close();
   }
 }
 
@@ -126,17 +122,27 @@ async function checkByName(reading: Reading, name: string): Promise<Found> {
   return found(blockKey(identity) === name ? 'sound' : 'wrong');
 }
 
-/** A file that is being checked. */
+/** Direct reads are of multiples of this, at multiples of it, into memory at multiples of it. */
+const page = 4096;
+
+/**
+ * A file that is being checked. It is read from the disk (`O_DIRECT`), where its file system can do that: what of it is in memory may be
+ * right when the disk is not, and stays there for those who use it.
+ */
 class Reading {
   readonly tools: CheckTools;
   blocks = 0;
   bytes = 0;
   readonly #file: number;
+  #direct: number | undefined;
   readonly #stats: Stats;
-  readonly #buffer = Buffer.allocUnsafeSlow(blockSize);
+  /** Memory that may grow begins with a page. */
+  readonly #buffer = Buffer.from(new ArrayBuffer(blockSize, { maxByteLength: blockSize }));
 
+  /** @param file is closed with this */
   constructor(file: number, stats: Stats, tools: CheckTools) {
     this.#file = file;
+    this.#direct = quiet(() => openSync(`/proc/self/fd/${file}`, constants.O_RDONLY | constants.O_DIRECT));
     this.#stats = stats;
     this.tools = tools;
   }
@@ -147,17 +153,41 @@ class Reading {
 
   /** A block, good until the next call; undefined when the file ends before it does. */
   async block(index: number, size = sizeOfBlock(this.size, index)): Promise<Buffer | undefined> {
-    const plain = this.#buffer.subarray(0, size);
-    let filled = 0;
-    while (filled < size) {
-      const { bytesRead } = await read(this.#file, plain, filled, size - filled, index * blockSize + filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
+    const filled = Math.min(await this.#fill(index * blockSize, size), size);
     this.blocks++;
     this.bytes += filled;
     await this.tools.onRead(filled);
-    return filled === size ? plain : undefined;
+    return filled === size ? this.#buffer.subarray(0, size) : undefined;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+    if (this.#direct !== undefined) closeSync(this.#direct);
+  }
+
+  /** Returns how many bytes are there: fewer than wanted at the end of the file. */
+  async #fill(position: number, size: number): Promise<number> {
+    const wanted = Math.ceil(size / page) * page;
+    let filled = 0;
+    while (filled < size) {
+      const bytesRead = await this.#read(filled, wanted - filled, position + filled);
+      filled += bytesRead;
+      if (bytesRead % page !== 0 || bytesRead === 0) break;
+    }
+    return filled;
+  }
+
+  async #read(offset: number, length: number, position: number): Promise<number> {
+    const direct = this.#direct;
+    if (direct !== undefined)
+      try {
+        return (await read(direct, this.#buffer, offset, length, position)).bytesRead;
+      } catch (error) {
+        if (errnoOf(error) !== 'EINVAL') throw error;
+        this.#direct = undefined;
+        closeSync(direct);
+      }
+    return (await read(this.#file, this.#buffer, offset, length, position)).bytesRead;
   }
 
   /** Whether somebody has written or removed the file since it was opened. */

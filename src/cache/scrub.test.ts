@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fc from 'fast-check';
@@ -51,6 +52,13 @@ async function scrub(directory: string, rate = 1e12): Promise<string[]> {
   return lines;
 }
 
+/** Bytes of a file that are in the page cache. */
+function bytesInMemory(path: string): number {
+  return Number(
+    execFileSync('fincore', ['--bytes', '--noheadings', '--output', 'RES', path], { encoding: 'utf8' }),
+  );
+}
+
 /** Lets the last pass be long ago. */
 function forget(directory: string): void {
   writeFileSync(`${directory}/state/scrub/position`, ' 5 6\n');
@@ -98,6 +106,13 @@ test('a whole file whose map is lost is proved by its name, and goes as a whole'
   forget(directory);
   expect(await scrub(directory)).toHaveLength(1);
   expect(existsSync(placeOf(directory, whole))).toBe(false);
+});
+
+test('a scrub leaves in memory what is there of the files', async () => {
+  const { directory, whole, block } = await filledCache();
+  execFileSync('sync', ['-f', directory]);
+  await scrub(directory);
+  for (const file of [whole, block]) expect(bytesInMemory(placeOf(directory, file))).toBeGreaterThan(0);
 });
 
 test('an empty block, as rfs leaves it while it fetches, is left alone', async () => {

@@ -1,6 +1,5 @@
 import { renameSync } from 'node:fs';
 import { describeError } from '../base/errors.ts';
-import { loadLibc } from '../base/libc.ts';
 import type { CacheDirectory } from './cache-directory.ts';
 import { quiet, readWhole, writeNew } from './cache-files.ts';
 import { describeEntry, entriesOf, placeOfEntry, shardsOf } from './cache-walk.ts';
@@ -79,7 +78,7 @@ async function pass(
   lock: StateLock,
   { rate, idOf, log, signal }: ScrubOptions,
 ): Promise<void> {
-  const tools: CheckTools = { idOf, libc: await loadLibc(), onRead: (bytes) => pause(bytes / rate, signal) };
+  const tools: CheckTools = { idOf, onRead: (bytes) => pause(bytes / rate, signal) };
   const turn = besideOthers();
   let noted = secondsNow();
   let at = after;

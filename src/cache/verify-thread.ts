@@ -1,6 +1,5 @@
 /** A thread of `verifyCache`. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { loadLibc } from '../base/libc.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { CacheDirectory } from './cache-directory.ts';
 import { entriesOf } from './cache-walk.ts';
@@ -10,7 +9,7 @@ import { type DamagedEntry, type ShardFindings, type ShardRequest, verifyCacheRo
 
 if (!isMainThread && workerData?.role === verifyCacheRole) {
   await initBlockCodec();
-  const tools = { idOf: await idEncoder(), libc: await loadLibc(), onRead: () => undefined };
+  const tools = { idOf: await idEncoder(), onRead: () => undefined };
   parentPort!.on('message', async ({ directory, shard }: ShardRequest) => {
     const place = new CacheDirectory(directory);
     const damaged: DamagedEntry[] = [];
