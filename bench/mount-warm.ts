@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../src/base/exec.ts';
+import { readFigures, socketsOf } from '../src/mount/top/read-figures.ts';
 import { type Bench, benchmark, inTurn } from './benchmark.ts';
 import { markdownTable } from './section.ts';
 
@@ -120,6 +121,8 @@ const forget = () => shell('sync; echo 3 >/proc/sys/vm/drop_caches');
 interface Measure {
   readonly title: string;
   readonly tree: 'large' | 'small';
+  /** Whether everything was read just before, so that it is in memory. */
+  readonly isWarm: boolean;
   /** Seconds that it takes. */
   readonly once: (directory: string) => Promise<number>;
 }
@@ -127,17 +130,20 @@ interface Measure {
 const inDirectory = (script: string) => (directory: string) =>
   seconds(() => shell(`cd "$1" && ${script}`, directory));
 const names = (program: string) => `find . -type f -print0 | xargs -0 ${program} >/dev/null`;
+const readAll = inDirectory(names('cat'));
 
 const measures: readonly Measure[] = [
   {
     title: '1 GiB file, from end to end',
     tree: 'large',
+    isWarm: true,
     once: async (directory) =>
       largeSize / (await fio(join(directory, 'file'), '--rw=read', '--bs=128k')).bw_bytes,
   },
   {
     title: '1 GiB file, 100,000 times 4 KiB at random',
     tree: 'large',
+    isWarm: true,
     once: async (directory) => {
       const options = ['--rw=randread', '--bs=4k', '--norandommap', '--time_based', '--runtime=2'];
       return 100_000 / (await fio(join(directory, 'file'), ...options)).iops;
@@ -146,11 +152,13 @@ const measures: readonly Measure[] = [
   {
     title: '20,000 files, open, read and close',
     tree: 'small',
-    once: inDirectory(names('cat')),
+    isWarm: true,
+    once: readAll,
   },
   {
     title: '20,000 files, stat with nothing in memory',
     tree: 'small',
+    isWarm: false,
     once: async (directory) => {
       await forget();
       return inDirectory(names('stat -c %s'))(directory);
@@ -159,12 +167,16 @@ const measures: readonly Measure[] = [
   {
     title: '20,000 files, `find -size` with nothing in memory',
     tree: 'small',
+    isWarm: false,
     once: async (directory) => {
       await forget();
       return inDirectory('find . -size +1M >/dev/null')(directory);
     },
   },
 ];
+
+const readsNote =
+  'READs: requests of the kernel that the mount had to answer in one round. What is read was read just before, unless nothing is in memory.';
 
 await benchmark(
   import.meta.filename,
@@ -173,7 +185,7 @@ await benchmark(
     const { work, say } = bench;
     await makeTrees(bench);
     const mounted: string[] = [];
-    const places: { name: string; directory: Record<'large' | 'small', string> }[] = [
+    const places: Place[] = [
       { name: 'the disk itself', directory: { large: join(work, 'large'), small: join(work, 'small') } },
     ];
     try {
@@ -184,29 +196,56 @@ await benchmark(
           await mount(join(work, tree), directory[tree]);
           mounted.push(directory[tree]);
           // Twice: what a mount fetches at the first time, it has at the second.
-          for (let time = 0; time < 2; time++) await inDirectory(names('cat'))(directory[tree]);
+          for (let time = 0; time < 2; time++) await readAll(directory[tree]);
         }
         places.push({ name, directory });
         say(`${name} is mounted`);
       }
       const sections: string[][] = [];
-      for (const { title, tree, once } of measures) {
-        say(title);
-        for (const { directory } of places) await once(directory[tree]); // after what the measure before left in memory
-        const ways = Object.fromEntries(
-          places.map(({ name, directory }) => [name, () => once(directory[tree])]),
-        );
-        const medians = await inTurn(bench, ways);
-        const rows = Object.entries(medians).map(([name, value]) => [
-          name,
-          value.toFixed(3),
-          (medians['the disk itself']! / value).toFixed(2),
-        ]);
-        sections.push([...markdownTable([[title, 's', 'of the disk'], ...rows]), '']);
-      }
-      return sections.flat();
+      for (const measure of measures) sections.push([...(await table(bench, measure, places)), '']);
+      return [...sections.flat(), readsNote];
     } finally {
       for (const directory of mounted.toReversed()) await run('umount', ['-l', directory]);
     }
   },
 );
+
+interface Place {
+  readonly name: string;
+  readonly directory: Readonly<Record<'large' | 'small', string>>;
+}
+
+async function table(
+  bench: Bench,
+  { title, tree, isWarm, once }: Measure,
+  places: readonly Place[],
+): Promise<string[]> {
+  bench.say(title);
+  // After what the measure before left in memory.
+  for (const { directory } of places) await once(directory[tree]);
+  const reads = new Map<string, number>();
+  const measure = async ({ name, directory }: Place) => {
+    const path = directory[tree];
+    if (isWarm) await readAll(path);
+    const before = await readRequests(path);
+    const taken = await once(path);
+    const after = await readRequests(path);
+    if (before !== undefined) reads.set(name, (reads.get(name) ?? 0) + after! - before);
+    return taken;
+  };
+  const ways = Object.fromEntries(places.map((place) => [place.name, () => measure(place)]));
+  const medians = await inTurn(bench, ways);
+  const rows = Object.entries(medians).map(([name, value]) => [
+    name,
+    value.toFixed(3),
+    (medians['the disk itself']! / value).toFixed(2),
+    reads.has(name) ? `${Math.round(reads.get(name)! / bench.rounds)}` : '',
+  ]);
+  return markdownTable([[title, 's', 'of the disk', 'READs'], ...rows]);
+}
+
+/** How many READs a mount of ours was asked so far; undefined of what is none. */
+async function readRequests(path: string): Promise<number | undefined> {
+  const socket = await socketsOf(path).catch(() => undefined);
+  return socket && (await readFigures(socket[0]!)).statistics.counters.read;
+}

@@ -45,7 +45,7 @@ function isInitialUserNamespace(): boolean {
  * Gives the kernel of a mount an open file that it shall read by itself, until `closeBacking`. The descriptor may be closed at once.
  * @returns the number by which the answer to OPEN names it
  * @throws FuseError `missing-tool` without koffi, `denied` without root, `unavailable` where the kernel does not do it, or not with
- * files of that file system.
+ * files of that file system; `failed` for this file and this time.
  */
 export function openBacking(device: number, fd: number): number {
   const map = Buffer.alloc(16);
@@ -59,10 +59,14 @@ export function openBacking(device: number, fd: number): number {
       throw new FuseError('unavailable', 'passthrough does not work with files on a stacked file system', {
         hint: 'put the cache on a file system of its own, such as ext4 or tmpfs, not on an overlay',
       });
-    default:
+    case 'ENOTTY':
+    case 'ENOSYS':
+    case 'ENOTSUP':
       throw new FuseError('unavailable', `the kernel does not take files: ${getSystemErrorMessage(id)}`, {
         hint: 'passthrough needs Linux 6.9 or newer with CONFIG_FUSE_PASSTHROUGH',
       });
+    default:
+      throw new FuseError('failed', `the kernel did not take a file: ${getSystemErrorMessage(id)}`);
   }
 }
 

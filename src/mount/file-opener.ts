@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { HeldFile, OpenedWhole } from '../cache/file-cache.ts';
-import { closeBacking, openBacking } from '../fuse/backing.ts';
+import * as kernel from '../fuse/backing.ts';
 import { FuseError } from '../fuse/fuse-error.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import type { OpenFiles } from '../fuse/open-files.ts';
@@ -35,17 +35,22 @@ export interface PassthroughOptions {
   readonly files: WholeFiles;
   /** Takes a line when the kernel takes no files after all. */
   readonly log: (line: string) => void;
+  /** What gives files to the kernel; another one for tests. */
+  readonly backing?: Pick<typeof kernel, 'openBacking' | 'closeBacking'>;
 }
 
 /** Gives the kernel large files that are whole in the cache, to read them by itself. */
 export class PassthroughOpener implements FileOpener {
   readonly #options: PassthroughOptions;
+  readonly #backing: NonNullable<PassthroughOptions['backing']>;
   /** What keeps files in the cache, by node. */
   readonly #holds = new Map<number, HeldFile>();
   #state: 'not agreed' | 'agreed' | 'refused' = 'not agreed';
+  #hasFailed = false;
 
   constructor(options: PassthroughOptions) {
     this.#options = options;
+    this.#backing = options.backing ?? kernel;
   }
 
   /**
@@ -68,22 +73,29 @@ export class PassthroughOpener implements FileOpener {
       return { mode: 'cached' };
     }
     try {
-      const backing = openBacking(this.#options.device, whole.descriptor);
+      const backing = this.#backing.openBacking(this.#options.device, whole.descriptor);
       whole.closeDescriptor();
       this.#holds.set(node, whole);
       return { mode: 'passthrough', backing };
     } catch (error) {
       whole.close();
       if (!(error instanceof FuseError)) throw error;
-      this.#state = 'refused';
-      this.#options.log(`files are not passed through: ${error.message}`);
+      this.#refused(error);
       return { mode: 'cached' };
     }
   }
 
+  /** One file that the kernel did not take says nothing of others; that it takes none, it says of all. */
+  #refused({ kind, message }: FuseError): void {
+    if (kind !== 'failed') this.#state = 'refused';
+    else if (this.#hasFailed) return;
+    else this.#hasFailed = true;
+    this.#options.log(kind === 'failed' ? message : `files are not passed through: ${message}`);
+  }
+
   release(node: number, answer: OpenAnswer): void {
     if (answer.mode !== 'passthrough') return;
-    closeBacking(this.#options.device, answer.backing);
+    this.#backing.closeBacking(this.#options.device, answer.backing);
     this.#holds.get(node)?.close();
     this.#holds.delete(node);
   }
