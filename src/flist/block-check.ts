@@ -1,5 +1,5 @@
 import { Failure } from '../base/errors.ts';
-import { type BlockRef, blockKey, decodeBlock } from './block-codec.ts';
+import { type BlockRef, blockKey, decodeBlock, release } from './block-codec.ts';
 
 /**
  * What a stored block turns out to be: `sound`; `missing`; `corrupt` when the bytes are not those that it is named by;
@@ -11,7 +11,7 @@ export type BlockState = (typeof blockStates)[number];
 /** Decodes a stored block and checks every step. `initBlockCodec` must have been awaited. */
 export function checkBlock(blob: Uint8Array, ref: BlockRef, plainSize: number): BlockState {
   try {
-    decodeBlock(blob, ref, plainSize);
+    release(decodeBlock(blob, ref, plainSize));
     return 'sound';
   } catch (error) {
     if (!(error instanceof Failure && error.kind === 'corrupt')) throw error;

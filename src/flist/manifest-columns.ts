@@ -128,7 +128,7 @@ export function childNamed(
 }
 
 /** The id and key at a place of `blockRefs`. */
-export function blockAt({ blockRefs }: ManifestColumns, place: number): BlockRef {
+export function blockAt({ blockRefs }: Pick<ManifestColumns, 'blockRefs'>, place: number): BlockRef {
   const at = blockRefs.byteOffset + place * blockRefSize;
   const hex = Buffer.from(blockRefs.buffer, at, blockRefSize).toString('hex');
   return { id: hex.slice(0, blockRefSize), key: hex.slice(blockRefSize) };

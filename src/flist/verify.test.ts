@@ -1,7 +1,11 @@
+import { mkdtempDisposable, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Failure } from '../base/errors.ts';
 import { MemoryStore } from '../store/memory.ts';
+import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { type BlockRef, blockSize, encodeBlock } from './block-codec.ts';
 import type { Inode } from './inode.ts';
@@ -132,6 +136,40 @@ describe('verifying', () => {
       hint: 'try again',
     });
   });
+});
+
+test('threads that read a directory find in each block what is wrong with it', async () => {
+  await using scratch = await mkdtempDisposable(join(tmpdir(), 'zosbuilder-'));
+  const store = await openStore(`dir://${scratch.path}/blocks`);
+  const wrong = new Map<string, string>();
+  const refs = await Promise.all(
+    Array.from({ length: 900 }, async (_, i) => {
+      const { ref, blob } = await encodeBlock(Buffer.from(`block ${i}`.padEnd(small.length)));
+      const damage =
+        i % 100 === 7 ? (['missing', 'corrupt', 'mismatch'] as const)[Math.floor(i / 100) % 3] : undefined;
+      if (damage !== undefined) wrong.set(`${i}`, damage);
+      if (damage !== 'missing') await store.put(ref.id, damage === 'corrupt' ? blob.toReversed() : blob);
+      return damage === 'mismatch' ? { ...ref, key: smallRef.key } : ref;
+    }),
+  );
+  const manifest = manifestWith(Object.fromEntries(refs.map((ref, i) => [`${i}`, [ref]])), {
+    size: small.length,
+  });
+  const progress: number[] = [];
+  const { counts, damagedFiles } = await verifyBlocks(manifest, {
+    store,
+    onProgress: ({ blocks }) => progress.push(blocks),
+  });
+  expect(new Map([...damagedFiles].map(({ path, blocks: [block] }) => [path, block!.damage]))).toEqual(wrong);
+  expect(counts).toEqual({
+    blocks: 900,
+    bytes: 900 * small.length,
+    damage: { missing: 3, corrupt: 3, mismatch: 3 },
+  });
+  expect(progress).toEqual(Array.from({ length: 900 }, (_, i) => i + 1));
+  await rm(join(scratch.path, 'blocks'), { recursive: true });
+  await writeFile(join(scratch.path, 'blocks'), 'no directory');
+  await expect(verifyBlocks(manifest, { store })).rejects.toMatchObject({ kind: 'unavailable' });
 });
 
 test('blocks are equal when id, key and size are, in any manifest', () => {

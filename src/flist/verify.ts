@@ -1,11 +1,12 @@
 import { describeError, Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
-import { blockThreads } from '../base/threads.ts';
+import { blockThreads, threadsWorth } from '../base/threads.ts';
 import { getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
 import { type BlockState, blockStates } from './block-check.ts';
 import { BlockCheckers, type CheckRequest } from './block-checkers.ts';
 import type { BlockRef } from './block-codec.ts';
+import { checkDirectory } from './directory-check.ts';
 import type { Manifest } from './manifest.ts';
 import { blockAt, rowOf } from './manifest-columns.ts';
 import { blocksOfRow, EqualBlocks, type PlacedBlock, placedBlocks } from './placed-blocks.ts';
@@ -58,26 +59,35 @@ export async function verifyBlocks(manifest: Manifest, options: VerifyOptions): 
   const { columns } = manifest;
   const equal = new EqualBlocks([columns], 'id, key and size');
   const different = () => differentBlocks(placedBlocks(columns), equal);
-  let total = 0;
-  for (const _ of different()) total++;
+  let [total, totalBytes] = [0, 0];
+  for (const { size } of different()) {
+    total++;
+    totalBytes += size;
+  }
 
   /** By the place of the first of equal blocks: the index of its state. */
   const states = new Uint8Array(equal.count);
   const counts: VerifyCounts = { blocks: 0, bytes: 0, damage: { missing: 0, corrupt: 0, mismatch: 0 } };
-  const probe = content ? contentProbe(store, manifest.inodes.length) : presenceProbe(store);
+  const found = (place: number, size: number, state: BlockState) => {
+    states[place] = blockStates.indexOf(state);
+    counts.blocks++;
+    counts.bytes += size;
+    if (state !== 'sound') counts.damage[state]++;
+    onProgress(counts, total);
+  };
   try {
-    await forEachParallel(different(), concurrency, async ({ place, size }, signal) => {
-      const state = await probe.stateOf(blockAt(columns, place), size, signal);
-      states[place] = blockStates.indexOf(state);
-      counts.blocks++;
-      counts.bytes += size;
-      if (state !== 'sound') counts.damage[state]++;
-      onProgress(counts, total);
-    });
+    if (content && store.direct !== undefined) {
+      const { root } = store.direct;
+      const threads = threadsWorth(total, totalBytes);
+      await checkDirectory(different(), { root, blockRefs: columns.blockRefs, threads }, found);
+    } else {
+      await using probe = content ? contentProbe(store, manifest.inodes.length) : presenceProbe(store);
+      await forEachParallel(different(), concurrency, async ({ place, size }, signal) => {
+        found(place, size, await probe.stateOf(blockAt(columns, place), size, signal));
+      });
+    }
   } catch (error) {
     throw storeFailure(store, error);
-  } finally {
-    await probe.close();
   }
   const stateOf = (block: PlacedBlock) => blockStates[states[equal.firstLike(block)]!]!;
   return { counts, damagedFiles: { [Symbol.iterator]: () => damagedFiles(manifest, stateOf) } };
@@ -88,15 +98,14 @@ function* differentBlocks(blocks: Iterable<PlacedBlock>, equal: EqualBlocks): Ge
 }
 
 /** Finds out the state of a block. */
-interface Probe {
+interface Probe extends AsyncDisposable {
   stateOf(ref: BlockRef, size: number, signal: AbortSignal): Promise<BlockState>;
-  close(): Promise<void>;
 }
 
 function presenceProbe(store: Store): Probe {
   return {
     stateOf: async ({ id }, _, signal) => ((await store.has(id, signal)) ? 'sound' : 'missing'),
-    close: async () => {},
+    [Symbol.asyncDispose]: async () => {},
   };
 }
 
@@ -112,7 +121,7 @@ function contentProbe(store: Store, files: number): Probe {
         throw error;
       }
     },
-    close: () => checkers.close(),
+    [Symbol.asyncDispose]: () => checkers.close(),
   };
 }
 

@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { forEachParallel } from '../../base/parallel.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
-import { blockThreads } from '../../base/threads.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { blockAt, isZeroBlock, pathAt, plainSizeAt } from '../manifest-columns.ts';
 import { DirectorySupply } from './block-supply.ts';
@@ -28,12 +27,6 @@ export interface Crew {
 const fetchesPerJob = 8;
 /** Jobs of one file each, when no thread is worth its start: what counts then is the answer of a store. */
 const inlineConcurrency = 32;
-
-/** How many threads an unpacking of this size is worth; 0 is the thread of the caller. */
-export function threadsFor(files: number, bytes: number): number {
-  if (bytes < 16 << 20 && files < 500) return 0;
-  return blockThreads(files);
-}
 
 /** Starts what runs the jobs of an unpacking: so many threads, or with 0 the thread of the caller. It is to be closed. */
 export async function startCrew(

@@ -2,12 +2,13 @@ import { closeSync } from 'node:fs';
 import { Failure } from '../../base/errors.ts';
 import { loadLibc } from '../../base/libc.ts';
 import { forEachParallel } from '../../base/parallel.ts';
+import { threadsWorth } from '../../base/threads.ts';
 import { walkRows } from '../../tree/children.ts';
 import type { Loss } from '../../tree/restore.ts';
 import { kindOfMode } from '../inode.ts';
 import type { Manifest } from '../manifest.ts';
 import { blockCountAt, type ManifestColumns, pathAt } from '../manifest-columns.ts';
-import { type Crew, startCrew, threadsFor, type UnpackBlocks } from './crew.ts';
+import { type Crew, startCrew, type UnpackBlocks } from './crew.ts';
 import type { Piece } from './file-writer.ts';
 import type { Job, JobResult } from './job.ts';
 import { OtherEntries } from './other-entries.ts';
@@ -101,7 +102,7 @@ class Unpacking {
     const lost = (row: number, loss: Loss) => this.#countLoss(row, loss);
     const others = await OtherEntries.create(settings, isResumed, lost);
     const unfinished = await UnfinishedFiles.create(settings, lost);
-    const crew = await startCrew(settings, blocks, threads ?? threadsFor(files, bytes));
+    const crew = await startCrew(settings, blocks, threads ?? threadsWorth(files, bytes));
     try {
       const rows = this.#rowsToWrite(others, unfinished);
       await this.#write(crew, unfinished, rows);
