@@ -9,6 +9,7 @@ import { lookAgain, lookAtXattrs, type WalkOptions, walkDirectory } from '../tre
 import type { PullProgress } from './oci/image-tree.ts';
 import type { Platform } from './oci/platform.ts';
 import { PackProblems } from './pack/problems.ts';
+import { type SourceRoot, sourceRoot } from './pack/source-root.ts';
 
 /** Something that can be packed. */
 export interface PackSource {
@@ -20,6 +21,8 @@ export interface PackSource {
   readonly again?: (path: string) => Entry | undefined;
   /** The extended attributes of what is at a path now, where the entries come without them. */
   readonly xattrs?: ((path: string) => Entry['xattrs']) | undefined;
+  /** The directory that is packed. */
+  readonly root?: SourceRoot | undefined;
   /** What could not be read while the entries were found. */
   readonly problems?: PackProblems;
   /** What of the source a flist will not have, for people; absent when it will have all. */
@@ -75,6 +78,7 @@ export async function directorySource(directory: string, options: WalkOptions = 
     entriesAhead: () => new WalkAhead(directory, { ...options, onProblem }),
     again: (path) => lookAgain(directory, path),
     xattrs: libc && ((path) => lookAtXattrs(directory, path, libc)),
+    root: sourceRoot(directory),
     problems,
     ...(libc === undefined && { lost: 'extended attributes, since the npm package koffi is missing' }),
     async close() {},

@@ -10,6 +10,7 @@ import type { Previous } from './pack/previous.ts';
 import { PackProblems } from './pack/problems.ts';
 import { type PackCounts, PackProgress } from './pack/progress.ts';
 import { PackRows } from './pack/rows.ts';
+import type { SourceRoot } from './pack/source-root.ts';
 import type { PackSource } from './pack-source.ts';
 
 export interface PackOptions {
@@ -33,6 +34,8 @@ export interface PackOptions {
    * that can be the `previous` of another one.
    */
   readonly xattrs?: ((path: string) => Entry['xattrs']) | undefined;
+  /** The directory that is packed; only one can be the `previous` of another pack. */
+  readonly root?: SourceRoot | undefined;
   /** Problems that the source finds on its way. */
   readonly problems?: PackProblems | undefined;
   /** Blocks on their way into the store at one time, each of up to 512 KiB; 32 by default. */
@@ -106,7 +109,8 @@ async function packBatches(
   try {
     await pipeline.run(batches);
     problems.throwIfAny();
-    const isUnchanged = (await rows?.finish({ tags, routes }, xattrs && began)) ?? false;
+    const origin = xattrs && { began, root: options.root };
+    const isUnchanged = (await rows?.finish({ tags, routes }, origin)) ?? false;
     const { files, bytes, blocks, unchangedFiles, unchangedBytes } = progress.counts;
     return { files, bytes, blocks, ...pipeline.stored, unchangedFiles, unchangedBytes, isUnchanged };
   } catch (error) {
@@ -119,13 +123,16 @@ async function openPrevious({
   previous: path,
   checkPrevious = false,
   store,
+  root,
   note = () => {},
 }: PackOptions): Promise<Previous | undefined> {
   if (path === undefined) return undefined;
   // Loaded here and not above: reading manifests is no part of a first pack.
-  const previous = await (await import('./pack/previous.ts')).Previous.read(path);
+  const previous = await (await import('./pack/previous.ts')).Previous.read(path, root);
   if (!previous.hasBeginning)
     note(`${path} does not say when it was packed (its times were not kept): every file is read`);
+  else if (!previous.isOfSource)
+    note(`${path} may have been packed of another directory: every file is read`);
   else await previous.checkBlocks(store, { all: checkPrevious });
   return previous;
 }
@@ -137,8 +144,8 @@ export function packTree(tree: Tree, options: PackOptions): Promise<PackSummary>
 
 /** `packEntries` of a source, which stays open. While a large previous manifest is read, the walk goes ahead. */
 export async function packSource(source: PackSource, options: PackOptions): Promise<PackSummary> {
-  const { again, xattrs, problems } = source;
-  const whole = { ...options, again, xattrs, problems };
+  const { again, xattrs, root, problems } = source;
+  const whole = { ...options, again, xattrs, root, problems };
   const ahead = (await isLarge(options.previous)) ? source.entriesAhead?.() : undefined;
   if (ahead === undefined) return packEntries(source.entries(), whole);
   try {

@@ -3,6 +3,7 @@ import { utimes } from 'node:fs/promises';
 import { errnoOf, Failure } from '../base/errors.ts';
 import { type Manifest, readManifest, writeManifest } from './manifest.ts';
 import { originOf } from './pack/previous.ts';
+import { noteSource } from './pack/source-root.ts';
 import { type FoldCounts, type Keep, TraceFold } from './trace-fold.ts';
 import { readTrace } from './trace-lines.ts';
 
@@ -24,7 +25,7 @@ export async function writePrefetch(
   options: PrefetchOptions,
 ): Promise<FoldCounts> {
   const manifest = await readManifest(options.manifest);
-  const { began, isOwn } = await originOf(options.manifest);
+  const { began, isOwn, source } = await originOf(options.manifest);
   const { prefetch, counts } = await foldTraces(traces, manifest, options.keep);
   if (prefetch.length === 0)
     throw new Failure('failed', `the traces name no block of ${options.manifest} that is to be kept`, {
@@ -32,6 +33,7 @@ export async function writePrefetch(
     });
   await writeManifest(options.output, manifest.with({ prefetch }));
   if (began !== undefined && isOwn) {
+    if (source !== undefined) await noteSource(options.output, source);
     const time = Number(began) / 1e9;
     await utimes(options.output, time, time);
   }

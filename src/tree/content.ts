@@ -31,6 +31,11 @@ export interface FileState {
   readonly mtimeNs: bigint;
   /** Of the last change to the bytes or the metadata, in nanoseconds since the epoch. */
   readonly ctimeNs: bigint;
+  /**
+   * After it no directory between the root of the walk and the file was renamed, so that what has this path now had it then too. Absent
+   * where nobody looked.
+   */
+  readonly pathNs?: bigint;
 }
 
 /** A content that is already in memory. */

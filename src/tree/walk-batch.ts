@@ -10,7 +10,10 @@ export interface WalkBatch {
   readonly targets: ReadonlyMap<number, string>;
 }
 
-const [numbersOfEach, bigNumbersOfEach] = [8, 4];
+const [numbersOfEach, bigNumbersOfEach] = [8, 5];
+
+/** In the place of a time that is not there. */
+const none = -1n;
 
 /** Puts a batch together. */
 export function batchOf(found: readonly Found[]): WalkBatch {
@@ -21,7 +24,10 @@ export function batchOf(found: readonly Found[]): WalkBatch {
   for (const [place, { path, stats, target }] of found.entries()) {
     const { mode, nlink, uid, gid, rdev, size, mtime, mtimeNs, dev, state } = stats;
     numbers.set([mode, nlink, uid, gid, rdev, size, mtime, mtimeNs], place * numbersOfEach);
-    bigNumbers.set([dev, state.ino, state.mtimeNs, state.ctimeNs], place * bigNumbersOfEach);
+    bigNumbers.set(
+      [dev, state.ino, state.mtimeNs, state.ctimeNs, state.pathNs ?? none],
+      place * bigNumbersOfEach,
+    );
     paths.push(path);
     if (target !== undefined) targets.set(place, target);
   }
@@ -34,6 +40,12 @@ export function* foundIn({ paths, numbers, bigNumbers, targets }: WalkBatch): Ge
     const at = place * numbersOfEach;
     const bigAt = place * bigNumbersOfEach;
     const target = targets.get(place);
+    const pathNs = bigNumbers[bigAt + 4]!;
+    const state = {
+      ino: bigNumbers[bigAt + 1]!,
+      mtimeNs: bigNumbers[bigAt + 2]!,
+      ctimeNs: bigNumbers[bigAt + 3]!,
+    };
     const stats = {
       mode: numbers[at]!,
       nlink: numbers[at + 1]!,
@@ -44,11 +56,7 @@ export function* foundIn({ paths, numbers, bigNumbers, targets }: WalkBatch): Ge
       mtime: numbers[at + 6]!,
       mtimeNs: numbers[at + 7]!,
       dev: bigNumbers[bigAt]!,
-      state: {
-        ino: bigNumbers[bigAt + 1]!,
-        mtimeNs: bigNumbers[bigAt + 2]!,
-        ctimeNs: bigNumbers[bigAt + 3]!,
-      },
+      state: pathNs === none ? state : { ...state, pathNs },
     };
     yield { path, stats, ...(target !== undefined && { target }) };
   }

@@ -112,6 +112,9 @@ interface Level {
   readonly path: string;
   readonly bytes: BytePath;
   readonly names: string[];
+  readonly ctimeNs: bigint;
+  /** For what is in it, see `FileState`. */
+  readonly pathNs: bigint;
 }
 
 /** A path whose characters are the bytes that the kernel knows it by: sorting and joining need no decoding. */
@@ -132,7 +135,7 @@ class Walk {
     const { oneFileSystem } = this.#options;
     const root = statsOf(this.#directory);
     yield { path: '', stats: root };
-    const levels: Level[] = [this.#level('', bytePath(this.#directory))];
+    const levels: Level[] = [this.#level('', bytePath(this.#directory), root, 0n)];
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       const name = level.names.pop();
       if (name === undefined) {
@@ -142,19 +145,21 @@ class Walk {
       const text = isAscii(name) ? name : decodeName(Buffer.from(name, 'latin1'));
       const path = level.path === '' ? text : `${level.path}/${text}`;
       const bytes = `${level.bytes}/${name}`;
-      const found = this.#attempt(path, () => lookAt(bytes));
+      const found = this.#attempt(path, () => lookAt(bytes, level.pathNs));
       if (found === undefined) continue;
       const { stats } = found;
       const isDirectory = typeOf(stats) === fileTypes.directory;
       if (this.#exclude?.(path, isDirectory)) continue;
       yield { path, ...found };
-      if (isDirectory && (!oneFileSystem || stats.dev === root.dev)) levels.push(this.#level(path, bytes));
+      if (!isDirectory || (oneFileSystem && stats.dev !== root.dev)) continue;
+      const pathNs = later(level.pathNs, renamedBefore(stats, level.ctimeNs));
+      levels.push(this.#level(path, bytes, stats, pathNs));
     }
   }
 
-  #level(path: string, bytes: BytePath): Level {
+  #level(path: string, bytes: BytePath, { state: { ctimeNs } }: FoundStats, pathNs: bigint): Level {
     const names = this.#attempt(path, () => readdirSync(callPath(bytes), { encoding: 'latin1' }));
-    return { path, bytes, names: (names ?? []).sort().reverse() };
+    return { path, bytes, names: (names ?? []).sort().reverse(), ctimeNs, pathNs };
   }
 
   #attempt<T>(path: string, step: () => T): T | undefined {
@@ -193,16 +198,27 @@ function typeOf({ mode }: FoundStats): number {
   return mode & 0o170000;
 }
 
-function lookAt(bytes: BytePath): Omit<Found, 'path'> {
+function lookAt(bytes: BytePath, pathNs?: bigint): Omit<Found, 'path'> {
   const path = callPath(bytes);
-  const stats = statsFrom(lstatSync(path, { bigint: true }));
+  const stats = statsFrom(lstatSync(path, { bigint: true }), pathNs);
   if (typeOf(stats) !== fileTypes.symlink) return { stats };
   return { stats, target: decodeName(readlinkSync(path, { encoding: 'buffer' })) };
 }
 
 const second = 1_000_000_000n;
 
-function statsFrom(stats: BigIntStats): FoundStats {
+const later = (a: bigint, b: bigint) => (a > b ? a : b);
+const earlier = (a: bigint, b: bigint) => (a < b ? a : b);
+
+/**
+ * After it a directory was not renamed: that would have set its `ctime` and that of the directory in which it is (ext4, xfs, btrfs, tmpfs,
+ * overlayfs).
+ */
+function renamedBefore({ state }: FoundStats, parentCtimeNs: bigint): bigint {
+  return earlier(state.ctimeNs, parentCtimeNs);
+}
+
+function statsFrom(stats: BigIntStats, pathNs?: bigint): FoundStats {
   const { dev, ino, mtimeNs, ctimeNs } = stats;
   const nanoseconds = ((mtimeNs % second) + second) % second;
   return {
@@ -215,7 +231,7 @@ function statsFrom(stats: BigIntStats): FoundStats {
     mtime: Number((mtimeNs - nanoseconds) / second),
     mtimeNs: Number(nanoseconds),
     dev,
-    state: { ino, mtimeNs, ctimeNs },
+    state: pathNs === undefined ? { ino, mtimeNs, ctimeNs } : { ino, mtimeNs, ctimeNs, pathNs },
   };
 }
 

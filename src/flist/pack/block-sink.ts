@@ -35,6 +35,8 @@ export class BlockSink {
   readonly directory: TargetDirectory | undefined;
   readonly #options: BlockSinkOptions;
   readonly #underway = new Set<Promise<void>>();
+  /** Calls those who wait until less is underway, one for each that ends. */
+  readonly #waiting: (() => void)[] = [];
   /** Whether there is nothing to ask for: what is put is new. */
   #isEmpty = false;
   #isStopped = false;
@@ -70,10 +72,13 @@ export class BlockSink {
   }
 
   async #begin(most: number, work: () => Promise<void>): Promise<void> {
-    while (this.#underway.size >= most) await Promise.race(this.#underway);
+    while (this.#underway.size >= most) await new Promise<void>((go) => this.#waiting.push(go));
     const done = work().catch((error: unknown) => this.#fail(error));
     this.#underway.add(done);
-    void done.then(() => this.#underway.delete(done));
+    void done.then(() => {
+      this.#underway.delete(done);
+      this.#waiting.shift()?.();
+    });
   }
 
   #fail(error: unknown): void {

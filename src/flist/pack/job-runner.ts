@@ -11,6 +11,8 @@ export interface JobRunnerOptions {
   readonly blocks: SharedBlocks;
   /** The directory store into which blocks are written; without it they go back to the main thread. */
   readonly directory?: TargetDirectory | undefined;
+  /** Nothing is to be stored: nobody gets the bytes of blocks. */
+  readonly dryRun?: boolean;
 }
 
 /** A directory store, and what was in it when the pack began. */
@@ -30,12 +32,14 @@ export class JobRunner {
   readonly #table: BlockTable;
   readonly #encoder: BlockEncoder;
   readonly #writer: DirectWriter | undefined;
+  readonly #dryRun: boolean;
   #added: AddedBlock[] = [];
 
-  private constructor({ blocks, directory }: JobRunnerOptions, encoder: BlockEncoder) {
+  private constructor({ blocks, directory, dryRun = false }: JobRunnerOptions, encoder: BlockEncoder) {
     this.#table = new BlockTable(blocks);
     this.#encoder = encoder;
     this.#writer = directory && new DirectWriter(directory.root, directory.shards);
+    this.#dryRun = dryRun;
   }
 
   static async create(options: JobRunnerOptions): Promise<JobRunner> {
@@ -104,7 +108,8 @@ export class JobRunner {
     const { id, blob } = this.#encoder.encode();
     this.#table.setId(place, id);
     const storedSize = blob.length;
-    if (this.#writer === undefined) this.#added.push({ place, storedSize, blob: Uint8Array.from(blob) });
+    if (this.#dryRun) this.#added.push({ place, storedSize });
+    else if (this.#writer === undefined) this.#added.push({ place, storedSize, blob: Uint8Array.from(blob) });
     else this.#added.push({ place, storedSize, temporary: this.#writer.write(id.toString('hex'), blob) });
     return place;
   }

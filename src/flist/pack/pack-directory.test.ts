@@ -1,5 +1,14 @@
 import { createCipheriv } from 'node:crypto';
-import { appendFileSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { copyFile, link, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -292,6 +301,82 @@ describe('with the previous flist', () => {
     await pack({ manifest: fresh });
     expect(await pack({ manifest: quick, previous: meta })).toMatchObject({ isUnchanged: false });
     expect(Buffer.compare(await readFile(quick), await readFile(fresh))).toBe(0);
+  });
+
+  describe('when other files of the same names, sizes and times take the place of the packed ones', () => {
+    const time = new Date(1_600_000_000_000);
+
+    /** A directory whose files are as old, as large and called as those of any other that this makes. */
+    function makeTwin(directory: string, content: string): void {
+      mkdirSync(join(directory, 'below'), { recursive: true });
+      for (const name of ['a', 'below/b']) {
+        writeFileSync(join(directory, name), content);
+        utimesSync(join(directory, name), time, time);
+      }
+    }
+
+    async function packBoth({ root, meta, pack }: Awaited<ReturnType<typeof place>>, directory: string) {
+      const [fresh, quick] = [join(root, 'fresh.fl'), join(root, 'quick.fl')];
+      const source = await directorySource(directory);
+      await pack({ manifest: fresh }, source);
+      const summary = await pack({ manifest: quick, previous: meta }, source);
+      expect(Buffer.compare(await readFile(quick), await readFile(fresh))).toBe(0);
+      return summary;
+    }
+
+    test('since two directories were swapped', async () => {
+      const at = await place();
+      const { pack, meta, source, file } = at;
+      mkdirSync(file('far/away'), { recursive: true });
+      for (const name of ['far/away/x', 'y', 'z']) makeTwin(file(name), name.at(-1)!);
+      await settle(source);
+      await pack();
+      expect(await pack({ previous: meta })).toMatchObject({ unchangedFiles: 6, isUnchanged: true });
+      await settle(source);
+      renameSync(file('y'), file('far/other'));
+      renameSync(file('far/away/x'), file('y'));
+      renameSync(file('far/other'), file('far/away/x'));
+      expect(await packBoth(at, source)).toMatchObject({
+        unchangedFiles: 2,
+        isUnchanged: false,
+      });
+    });
+
+    test.each([
+      ['', 'says of which directory it was'],
+      ['-x user.zosbuilder.source', 'does not say of which directory it was'],
+    ])('since the directory itself is another one%.0s, and the flist %s', async (forget) => {
+      const at = await place();
+      const { pack, meta, source, file } = at;
+      for (const name of ['x', 'y']) makeTwin(file(name), name);
+      await settle(source);
+      const first = await pack({}, await directorySource(file('x')));
+      expect(first).toMatchObject({ files: 2 });
+      if (forget !== '') await run('setfattr', [...forget.split(' '), meta]);
+      const again = await pack({ previous: meta, manifest: `${meta}.2` }, await directorySource(file('x')));
+      expect(again).toMatchObject({ unchangedFiles: 2 });
+      renameSync(file('x'), file('z'));
+      renameSync(file('y'), file('x'));
+      expect(await packBoth(at, file('x'))).toMatchObject({ unchangedFiles: 0 });
+    });
+
+    test('since the link that leads to it leads to another one', async () => {
+      const at = await place();
+      const { pack, source, file } = at;
+      for (const name of ['x', 'y']) makeTwin(file(name), name);
+      symlinkSync('x', file('link'));
+      await settle(source);
+      await pack({}, await directorySource(`${file('link')}/`));
+      rmSync(file('link'));
+      symlinkSync('y', file('link'));
+      expect(await packBoth(at, `${file('link')}/`)).toMatchObject({ unchangedFiles: 0 });
+    });
+  });
+
+  test('a file that comes into a directory does not have the others read again', async () => {
+    const { pack, meta, file } = await packedBefore();
+    writeFileSync(file('dir/new'), 'new');
+    expect(await pack({ previous: meta })).toMatchObject({ files: 5, unchangedFiles: 2 });
   });
 
   test('what is to be fetched ahead stays, for the files and blocks that are still there', async () => {

@@ -123,8 +123,9 @@ export class PackPipeline {
       onFailure: (reason) => this.#fail(reason),
     });
     const { directory } = this.#sink;
-    this.#jobBytes = directory === undefined ? carriedJobBytes : jobBytes;
-    this.#pool = new JobPool({ blocks: this.#table.shared, directory }, threads);
+    const dryRun = rows === undefined;
+    this.#jobBytes = directory === undefined && !dryRun ? carriedJobBytes : jobBytes;
+    this.#pool = new JobPool({ blocks: this.#table.shared, directory, dryRun }, threads);
   }
 
   /** Settles when nothing is underway any more. @throws the first failure of the store, of the source or of the rows. */

@@ -16,6 +16,7 @@ import {
   inodeAt,
   xattrsAt,
 } from '../manifest-columns.ts';
+import { notedSource, type SourceRoot } from './source-root.ts';
 
 /**
  * How long before a pack began a file must have been left alone, in nanoseconds: a tick of the kernel's clock where the file system
@@ -32,18 +33,25 @@ export class Previous {
   readonly manifest: Manifest;
   readonly #began: bigint | undefined;
   readonly #isOwn: boolean;
+  /** Whether it was packed of the directory that is packed now. */
+  readonly isOfSource: boolean;
   /** Which blocks the store has, where that was found out. */
   #held: BlockIdSet | undefined;
 
-  private constructor(manifest: Manifest, { began, isOwn }: Origin) {
+  private constructor(manifest: Manifest, { began, isOwn, source }: Origin, root: SourceRoot | undefined) {
     this.manifest = manifest;
     this.#began = began;
     this.#isOwn = isOwn;
+    this.isOfSource =
+      root !== undefined && (source === undefined ? this.#isEarlier(root.pathNs) : source === root.identity);
   }
 
-  /** @throws Failure when there is no such manifest, or it is damaged. */
-  static async read(path: string): Promise<Previous> {
-    return new Previous(await readManifest(path), await originOf(path));
+  /**
+   * @param root the directory that is packed now
+   * @throws Failure when there is no such manifest, or it is damaged.
+   */
+  static async read(path: string, root?: SourceRoot): Promise<Previous> {
+    return new Previous(await readManifest(path), await originOf(path), root);
   }
 
   /** Whether it says when its pack began. Without that every file counts as changed. */
@@ -97,18 +105,25 @@ export class Previous {
 
   /**
    * Whether nobody has touched a file since that pack began, so that its bytes and its attributes are those of a row: same size and time,
-   * and no change since. A program that sets times back cannot set the time of the change back.
+   * and no change since. A program that sets times back cannot set the time of the change back. Nor may a directory above it have got its name
+   * since: another file of the same size and time may have come with it.
    */
   isUntouched(row: number, { content: { state, size }, mtime, mtimeNs = 0 }: FileEntry): boolean {
     const { columns } = this.manifest;
-    if (this.#began === undefined || state === undefined) return false;
+    if (!this.isOfSource || state?.pathNs === undefined) return false;
     return (
-      state.ctimeNs <= this.#began - marginOf(state.ctimeNs) &&
+      this.#isEarlier(state.ctimeNs) &&
+      this.#isEarlier(state.pathNs) &&
       kindOfMode(columns.mode[row]!) === 'file' &&
       columns.size[row] === size &&
       columns.mtime[row] === mtime &&
       (columns.mtimeNs[row] ?? 0) === mtimeNs
     );
+  }
+
+  /** Whether a time lies before the pack. */
+  #isEarlier(time: bigint): boolean {
+    return this.#began !== undefined && time <= this.#began - marginOf(time);
   }
 
   /** Whether the store has the blocks of a row. */
@@ -163,6 +178,8 @@ interface Origin {
   readonly began: bigint | undefined;
   /** Whether the user was that of this process. */
   readonly isOwn: boolean;
+  /** The identity of the directory that was packed, where that is known. */
+  readonly source: string | undefined;
 }
 
 /**
@@ -174,6 +191,7 @@ export async function originOf(path: string): Promise<Origin> {
   return {
     began: mtimeNs < birthtimeNs ? mtimeNs : undefined,
     isOwn: Number(uid) === process.geteuid!(),
+    source: await notedSource(path),
   };
 }
 

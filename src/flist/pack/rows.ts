@@ -9,11 +9,19 @@ import { ManifestWriter } from '../manifest-writer.ts';
 import { unfinishedManifest } from '../unfinished-manifests.ts';
 import { CarriedPrefetch } from './carried-prefetch.ts';
 import type { Previous } from './previous.ts';
+import { noteSource, type SourceRoot } from './source-root.ts';
 
 /** A manifest of an earlier pack, and where it lies. */
 export interface PreviousFile {
   readonly path: string;
   readonly previous: Previous;
+}
+
+/** What the file of a manifest says of its pack, beside the manifest. */
+export interface PackOrigin {
+  readonly began: Date;
+  /** The directory that was packed. */
+  readonly root: SourceRoot | undefined;
 }
 
 /**
@@ -64,21 +72,21 @@ export class PackRows {
 
   /**
    * Publishes the manifest, with what the previous one has to fetch ahead.
-   * @param began when the pack began, which its file is to say (`Previous`); undefined when a later pack is not to rely on this one
+   * @param origin what its file is to say of the pack (`Previous`); undefined when a later pack is not to rely on this one
    * @returns whether it is the previous one, byte for byte
    */
-  async finish(settings: ManifestSettings, began: Date | undefined): Promise<boolean> {
+  async finish(settings: ManifestSettings, origin: PackOrigin | undefined): Promise<boolean> {
     const { manifest } = this.#before?.previous ?? {};
     const isSame =
       this.#writer === undefined &&
       manifest?.inodes.length === this.#same &&
       isDeepStrictEqual(manifest.tags, settings.tags) &&
       isDeepStrictEqual(manifest.routes, settings.routes);
-    if (isSame) await republish(this.#before!.path, this.#path, began);
+    if (isSame) await republish(this.#before!.path, this.#path, origin);
     else {
       const writer = this.#writer ?? (await this.#begin());
       await writer.finish({ ...settings, prefetch: this.#prefetch?.ranges() ?? [] });
-      if (began !== undefined) await utimes(this.#path, began, began);
+      await noteOrigin(this.#path, origin);
     }
     return isSame;
   }
@@ -88,12 +96,18 @@ export class PackRows {
   }
 }
 
+async function noteOrigin(path: string, origin: PackOrigin | undefined): Promise<void> {
+  if (origin === undefined) return;
+  if (origin.root !== undefined) await noteSource(path, origin.root.identity);
+  await utimes(path, origin.began, origin.began);
+}
+
 /** A new file, also where the path stays: it has to be younger than the time that it bears. */
-async function republish(from: string, to: string, time: Date | undefined): Promise<void> {
+async function republish(from: string, to: string, origin: PackOrigin | undefined): Promise<void> {
   const temporary = await unfinishedManifest(to);
   try {
     await copyFile(from, temporary);
-    if (time !== undefined) await utimes(temporary, time, time);
+    await noteOrigin(temporary, origin);
     const file = await open(temporary, 'r+');
     try {
       await file.chmod(0o644);
