@@ -86,6 +86,11 @@ export function heldNames(directory: CacheDirectory): NameTable {
   return held;
 }
 
+/** Removes what processes left that ended without removing it themselves. */
+export function removeDeadHolds(directory: CacheDirectory): void {
+  heldNames(directory);
+}
+
 function readHeld(path: string, held: NameTable): void {
   const bytes = quiet(() => readWhole(path));
   for (let at = 0; bytes !== undefined && at + digestSize <= bytes.length; at += digestSize) {

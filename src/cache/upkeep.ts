@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { describeError, errnoOf, Failure } from '../base/errors.ts';
 import { CacheDirectory } from './cache-directory.ts';
 import { type Eviction, evict } from './evict.ts';
+import { removeDeadHolds } from './holds.ts';
 import { growth, Journal, type JournalRecord, pageSize } from './journal.ts';
 import { Scrubber } from './scrub.ts';
 import { type SharedCache, unlimited, Word } from './shared-cache.ts';
@@ -60,12 +61,18 @@ export class CacheUpkeep {
     return new CacheUpkeep(shared, options);
   }
 
-  /** Tells others what they do not know yet, and ends. */
+  /** Tells others what they do not know yet, cleans up behind processes that could not, and ends. */
   async stop(): Promise<void> {
     this.#ended = true;
     clearInterval(this.#timer);
     await this.#scrubber?.stop();
     await this.#eviction;
+    this.tell();
+    removeDeadHolds(this.#directory);
+  }
+
+  /** Tells others at once what they do not know yet: this process may end in any way after it. */
+  tell(): void {
     this.#tell(true);
   }
 

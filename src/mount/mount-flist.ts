@@ -155,6 +155,7 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
     ...(kept && {
       leave: async () => {
         await trace?.close();
+        upkeep?.tell();
         return leaveAtOnce();
       },
     }),

@@ -102,7 +102,7 @@ test('a cached file that is removed while it is passed through is read to its en
   await sh(script, places.mountpoint, places.cache, join(places.source, '..', 'end'));
 });
 
-test('openings are counted: none without questions, one in each other way', async () => {
+test('openings are counted: none without questions, one in each other way; nothing is held after the end', async () => {
   const places = await packed();
   const opened = async (io: 'no-open' | 'passthrough' | 'cached') => {
     const mounted = await mountFull(places, { io });
@@ -117,6 +117,7 @@ test('openings are counted: none without questions, one in each other way', asyn
   expect(cached.open).toBe(5);
   expect(cached.read).toBeLessThanOrEqual(2); // pages outlive the closing of a file
   expect(await opened('passthrough')).toEqual({ open: 5, read: 0 });
+  expect(await readdir(join(places.cache, 'state/held'))).toEqual([]);
 });
 
 test('the sizes of the files choose: these are worth it', async () => {
@@ -132,7 +133,7 @@ test('the sizes of the files choose: these are worth it', async () => {
   expect(other.session.features).not.toContain('passthrough');
 });
 
-test('what is passed through is read on while no server runs, and the next one goes on with it', async () => {
+test('what is passed through is read on while no server runs, the next one goes on with it, and in the end nothing is held', async () => {
   const places = await packed();
   const rfs = (...args: string[]) =>
     run(process.execPath, [join(import.meta.dirname, '../cli/rfs.ts'), ...args], { timeout: 50_000 });
@@ -175,4 +176,5 @@ test('what is passed through is read on while no server runs, and the next one g
   expect(await once(holder, 'exit')).toEqual([0, null]);
   await sh('umount $1; tail --pid=$2 -f /dev/null', mountpoint, String(keeper));
   expect(await readFile(log, 'utf8')).not.toMatch(/fail|not passed/);
+  expect(await readdir(join(cache, 'state/held'))).toEqual([]);
 }, 120_000);

@@ -56,7 +56,8 @@ async function serveMount(): Promise<void> {
   const trace = data.trace && new TraceRecorder(data.trace, inodes);
   const table = new InodeTable(inodes);
   const openFiles = new OpenFiles(data.openFiles);
-  const opener = openerOf(data, log);
+  const wholeFiles = cache && new FileCache(cache, { warn: log });
+  const opener = openerOf(data, wholeFiles, log);
   const collectAfterMany = garbageOf(openFiles);
   const stores = new FileStores(data.stores);
   const looks = new FlistXattrs({
@@ -83,6 +84,7 @@ async function serveMount(): Promise<void> {
     ...(data.takeOver && { takeOver: data.takeOver }),
     onError: (error) => log(`a request failed: ${describeError(error)}`),
   });
+  wholeFiles?.close();
 }
 
 /** So many open files leave garbage that is worth the time to collect it. */
@@ -99,12 +101,15 @@ function garbageOf(openFiles: OpenFiles): () => void {
   };
 }
 
-function openerOf(data: MountWorkerData, log: (line: string) => void): FileOpener | undefined {
-  const { io, cache, inodes, device } = data;
+function openerOf(
+  { io, inodes, device }: MountWorkerData,
+  cache: FileCache | undefined,
+  log: (line: string) => void,
+): FileOpener | undefined {
   if (io === 'no-open') return undefined;
   if (io === 'cached' || cache === undefined) return cachedOpener;
   const prepare = (row: number) => tell({ type: 'prepare', row });
-  const files = new CachedFiles(inodes, new FileCache(cache, { warn: log }), prepare);
+  const files = new CachedFiles(inodes, cache, prepare);
   return new PassthroughOpener({ device, files, log });
 }
 

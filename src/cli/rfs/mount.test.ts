@@ -4,6 +4,8 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../base/exec.ts';
+import { CacheDirectory } from '../../cache/cache-directory.ts';
+import { Journal } from '../../cache/journal.ts';
 import { findMount } from '../../fuse/mount-table.ts';
 import { makePlaces, type Places, packSource, requireFuse, sh } from '../../mount/test-flist.ts';
 
@@ -141,14 +143,17 @@ test('who takes over serves the flist that was mounted, also when another has it
   expect(await sh('cd $1; sha256sum *', places.mountpoint)).toBe(sums);
 });
 
-test('an upgrade puts a new server in the place of the old one, and readers notice nothing', async () => {
+test('an upgrade puts a new server in the place of the old one, readers notice nothing, and it is known what was used', async () => {
   const { places, keeper, sums } = await mountedForDeath();
+  const used = () => new Journal(new CacheDirectory(places.cache)).uses().size;
   const reader = sh('cd $1; sha256sum *', places.mountpoint);
   for (let round = 0; round < 2; round++) {
     const before = await workerOf(keeper);
+    await sh('dd if=$1/file iflag=nocache count=0; cat $1/file', places.mountpoint);
     expect(await rfs('upgrade', places.mountpoint)).toMatchObject({ code: 0, error: '' });
     expect(await workerOf(keeper)).not.toBe(before);
   }
+  expect(used()).toBeGreaterThan(0); // the second server has read from the cache
   expect(await reader).toBe(sums);
   await sh('umount $1', places.mountpoint);
   await ended(keeper);

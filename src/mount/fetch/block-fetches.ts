@@ -27,33 +27,44 @@ export interface BlockFetchesOptions {
 /** Brings blocks by the main thread: from the cache, or from the store with all its replicas. */
 export class BlockFetches {
   readonly #options: BlockFetchesOptions;
-  #underway = 0;
+  #asked = 0;
 
   constructor(options: BlockFetchesOptions) {
     this.#options = options;
   }
 
-  /** How many are underway. */
-  get underway(): number {
-    return this.#underway;
+  /** How many are being asked of the store. */
+  get asked(): number {
+    return this.#asked;
   }
 
   async fetch(block: WantedBlock): Promise<void> {
-    const { columns, delivery, stored, onGiven, onRoom, closing } = this.#options;
+    const { delivery, onRoom, closing } = this.#options;
     block.state = 'underway';
-    this.#underway++;
+    this.#asked++;
     try {
-      if (!this.#giveKept(block))
-        await stored.fetch(blockAt(columns, block.place).id, async (blob, address) => {
-          await this.#makePlain(block, blob);
-          onGiven(block.row, address);
-        });
+      if (!this.#giveKept(block)) await this.#fetchStored(block);
     } catch (error) {
       if (!closing.aborted) delivery.failed(block, error);
     } finally {
-      this.#underway--;
+      this.#asked--;
       onRoom();
     }
+  }
+
+  /** @throws Failure see `StoredBlocks.fetch` */
+  async #fetchStored(block: WantedBlock): Promise<void> {
+    const { columns, stored, onGiven, onRoom } = this.#options;
+    await stored.fetch(blockAt(columns, block.place).id, async (blob, address) => {
+      this.#asked--; // the store has time for another one while this one is made plain
+      onRoom();
+      try {
+        await this.#makePlain(block, blob);
+        onGiven(block.row, address);
+      } finally {
+        this.#asked++;
+      }
+    });
   }
 
   /** Puts a block into the cache, where there is one. */

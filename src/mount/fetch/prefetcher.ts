@@ -6,6 +6,8 @@ import { type FileBlock, fileBlockAt, fileBlockOfPlace } from './block-ranges.ts
 const mostForLater = 1 << 20;
 /** Milliseconds without work after which they are fetched. */
 const pauseBefore = 300;
+/** Milliseconds that a pace may be ahead: a timer for each small block would cost more time than the block may take. */
+const shortWait = 20;
 
 export interface PrefetcherOptions {
   /** Blocks underway at one time. */
@@ -81,7 +83,7 @@ export class Prefetcher {
 
   async #untilTime(time: number): Promise<void> {
     const wait = time - performance.now();
-    if (wait > 0) await systemClock.sleep(wait, this.#closing.signal).catch(() => {}); // closed
+    if (wait > shortWait) await systemClock.sleep(wait, this.#closing.signal).catch(() => {}); // closed
   }
 
   /** Waits until fewer than that many are underway. Looks again now and then: memory comes free without a word. */

@@ -15,7 +15,7 @@ import { WaitingReads, type WaitingReadsOptions } from './waiting-reads.ts';
 import { type Priority, priorities, type WantedBlock, WantedBlocks } from './wanted-blocks.ts';
 
 /**
- * Blocks that may be underway from stores through the main thread, for a block of that priority to be begun. A store behind a network is
+ * Blocks that may be asked of stores at one time, for one more of that priority to be asked for. A store behind a network is
  * asked for 16 at one time, so what a list names leaves some for who asks.
  */
 const fetchesAtOnce: Readonly<Record<Priority, number>> = { asked: 64, ahead: 16, prefetch: 12 };
@@ -56,7 +56,7 @@ export class Scheduler {
     this.#wanted = new WantedBlocks(columns);
     this.#room = new BlockRoom(memory, columns, this.#wanted, counter);
     this.#prefetcher = new Prefetcher(columns, {
-      atOnce: fetchesAtOnce.prefetch,
+      atOnce: 2 * fetchesAtOnce.prefetch, // some of them are being made plain
       isKept: (block) => keeper?.has(block) === true,
       want: (block, onSettled) => this.#wantUnasked(block, 'prefetch', onSettled),
       begin: () => this.#pump(),
@@ -196,7 +196,7 @@ export class Scheduler {
       if (this.#orders.takes(block)) {
         if (!this.#orders.hasRoom || !this.#orders.sendBatch(priority)) return false;
       } else {
-        if (this.#fetches.underway >= fetchesAtOnce[priority]) return false;
+        if (this.#fetches.asked >= fetchesAtOnce[priority]) return false;
         queue.shift();
         void this.#fetches.fetch(block);
       }
