@@ -25,6 +25,19 @@ test('a key has one place for ever, and its block the id that it was given', () 
   expect([2, 3, 4].map((place) => table.isStored(place))).toEqual([false, true, false]);
 });
 
+test.each<[string, (table: BlockTable) => unknown]>([
+  ['setStored', (table) => table.setStored(49_999)],
+  ['isStored', (table) => table.isStored(49_999)],
+  ['setId', (table) => table.setId(49_999, digest('id'))],
+  ['ref', (table) => table.ref(49_999)],
+])('what another thread added is there for %s as the first call', (_, call) => {
+  const other = new BlockTable();
+  for (let i = 0; i < 50_000; i++) other.add(digest(`key ${i}`));
+  call(new BlockTable(other.shared));
+  other.setStored(49_999);
+  expect(new BlockTable(other.shared).isStored(49_999)).toBe(true);
+});
+
 test('keys of one chain are told apart', () => {
   const table = new BlockTable();
   const keys = Array.from({ length: 300 }, (_, i) => Buffer.alloc(32, 'x').fill(`${1000 + i}`, 5, 9));

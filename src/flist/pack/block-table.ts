@@ -66,16 +66,19 @@ export class BlockTable {
   }
 
   setId(place: number, id: Uint8Array): void {
-    this.#bytes.set(id, this.#at(place) + idAt);
+    const at = this.#at(place);
+    this.#bytes.set(id, at + idAt);
   }
 
   /** To be called when the block is in its store. */
   setStored(place: number): void {
-    Atomics.store(this.#words, (this.#at(place) + stateAt) / 4, stored);
+    const at = this.#at(place);
+    Atomics.store(this.#words, (at + stateAt) / 4, stored);
   }
 
   isStored(place: number): boolean {
-    return Atomics.load(this.#words, (this.#at(place) + stateAt) / 4) !== claimed;
+    const at = this.#at(place);
+    return Atomics.load(this.#words, (at + stateAt) / 4) !== claimed;
   }
 
   /** Key and id as hex digits. */
@@ -99,7 +102,7 @@ export class BlockTable {
     return true;
   }
 
-  /** Where a place begins, with memory behind it. */
+  /** Where a place begins, with memory behind it. To be called before `#bytes` and `#words` are taken: it may put larger ones there. */
   #at(place: number): number {
     const at = headerSize + place * entrySize;
     if (at + entrySize > this.#bytes.length) this.#grow(at + entrySize);
