@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
+import { startThread } from '../base/small-heap.ts';
 import { blockThreads } from '../base/threads.ts';
 import type { CacheDirectory, Shard } from './cache-directory.ts';
 import { shardsOf } from './cache-walk.ts';
@@ -73,7 +73,7 @@ export async function verifyCache(
 
 /** Works for one request at a time. */
 class VerifyThread {
-  readonly #worker = new Worker(new URL('./verify-thread.ts', import.meta.url), {
+  readonly #worker = startThread(new URL('./verify-thread.ts', import.meta.url), {
     workerData: { role: verifyCacheRole },
   });
 

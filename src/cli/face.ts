@@ -20,6 +20,8 @@ export interface Face {
   readonly description: string;
   readonly version: string;
   readonly verbs: Readonly<Record<string, Verb>>;
+  /** Called when the verb is loaded, before it runs. */
+  readonly onLoaded?: () => void;
 }
 
 /** The options that every verb has, read by `reporterOf` and by the error printer. */
@@ -57,6 +59,7 @@ export async function runFace(face: Face, argv: readonly string[] = process.argv
     module.default(command);
     exitCodeOf = module.exitCodeOf ?? usualExitCode;
   }
+  face.onLoaded?.();
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {

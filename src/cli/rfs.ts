@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { keepHeapSmall } from '../base/small-heap.ts';
 import { runFace } from './face.ts';
-import { keepHeapSmall } from './small-heap.ts';
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
   version: string;
 };
 
-keepHeapSmall();
 await runFace({
   name: 'rfs',
   description: 'Packs directories into flists, mounts them and shows what is in them.',
   version,
+  onLoaded: keepHeapSmall,
   verbs: {
     mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
     upgrade: { summary: 'let a new server take over a mount', load: () => import('./rfs/upgrade.ts') },

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
+import { startThread } from '../base/small-heap.ts';
 import type { BlockState } from './block-check.ts';
 import type { BlockRef } from './block-codec.ts';
 
@@ -30,7 +30,7 @@ export class BlockCheckers {
 }
 
 class CheckThread {
-  readonly #worker = new Worker(new URL('./block-check-worker.ts', import.meta.url), {
+  readonly #worker = startThread(new URL('./block-check-worker.ts', import.meta.url), {
     workerData: { role: blockCheckRole },
   });
   readonly #answers: PromiseWithResolvers<BlockState>[] = [];

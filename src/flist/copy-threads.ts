@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
+import { startThread } from '../base/small-heap.ts';
 import type { BlockId } from '../store/store.ts';
 
 export const copyThreadRole = 'copy';
@@ -48,7 +49,7 @@ class CopyThread {
   #failure: Failure | undefined;
 
   constructor(workerData: CopyThreadData) {
-    this.#worker = new Worker(new URL('./copy-thread.ts', import.meta.url), { workerData });
+    this.#worker = startThread(new URL('./copy-thread.ts', import.meta.url), { workerData });
     this.#worker.on('message', (answer: ThreadCopy | undefined) => this.#answers.shift()!.resolve(answer));
     this.#worker.on('error', (cause) => {
       this.#failure = new Failure('failed', 'a thread that copies blocks broke down', { cause });

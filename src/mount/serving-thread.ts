@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
+import { startThread } from '../base/small-heap.ts';
 import { type MountMessage, type MountWorkerData, mountWorkerRole } from './messages.ts';
 
 /**
@@ -14,7 +15,7 @@ export class ServingThread {
 
   /** @param file see `MountFlistOptions.worker` */
   constructor(file: URL = new URL('./worker.ts', import.meta.url)) {
-    this.#worker = new Worker(file, {
+    this.#worker = startThread(file, {
       workerData: { role: mountWorkerRole },
       resourceLimits: { maxYoungGenerationSizeMb: 4 }, // what a request leaves behind is small and short-lived
     });

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describeError } from '../base/errors.ts';
-import { collectGarbage } from '../base/garbage.ts';
+import { collectGarbage, soonCollectGarbage } from '../base/garbage.ts';
 import { FileCache } from '../cache/file-cache.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
 import { sendReply } from '../fuse/device.ts';
@@ -58,6 +58,7 @@ async function serveMount(): Promise<void> {
   const openFiles = new OpenFiles(data.openFiles);
   const wholeFiles = cache && new FileCache(cache, { warn: log });
   const opener = openerOf(data, wholeFiles, log);
+  const collectSoon = soonCollectGarbage();
   const collectAfterMany = garbageOf(openFiles);
   const stores = new FileStores(data.stores);
   const looks = new FlistXattrs({
@@ -79,6 +80,7 @@ async function serveMount(): Promise<void> {
     },
     onRequest(_, { kind }) {
       countRequest(counter, kind);
+      collectSoon();
       collectAfterMany();
     },
     ...(data.takeOver && { takeOver: data.takeOver }),

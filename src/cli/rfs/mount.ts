@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import { Failure } from '../../base/errors.ts';
-import { keepThreadsSmall } from '../../base/garbage.ts';
 import { parseBytes } from '../../base/units.ts';
 import { parseCacheSize } from '../../cache/cache-size.ts';
 import { handedOver, isDaemon, startDaemon } from '../../mount/daemon.ts';
@@ -67,7 +66,6 @@ export default function define(command: Command): void {
 }
 
 async function serve(target: string, options: MountOptions): Promise<void> {
-  keepThreadsSmall();
   const thread = new ServingThread(); // which starts while the rest is loaded
   try {
     const { goOn, mount } = await import('./mount-serve.ts');

@@ -1,6 +1,7 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { forEachParallel } from '../../base/parallel.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
+import { startThread } from '../../base/small-heap.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { blockAt, isZeroBlock, pathAt, plainSizeAt } from '../manifest-columns.ts';
 import { DirectorySupply } from './block-supply.ts';
@@ -118,7 +119,7 @@ class CrewThread {
 
   constructor(workerData: UnpackThreadData, remote: RemoteBlocks | undefined) {
     this.#remote = remote;
-    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
+    this.#worker = startThread(new URL('./thread.ts', import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 4 }, // a job makes little, and most of it is short-lived
     });

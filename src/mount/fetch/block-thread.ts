@@ -1,5 +1,6 @@
 /** A thread that makes blocks plain, answers the kernel with them and keeps them. `worker.ts` starts it. */
 import { parentPort } from 'node:worker_threads';
+import { soonCollectGarbage } from '../../base/garbage.ts';
 import { type SentFailure, sentFailure } from '../../base/sent-failure.ts';
 import type { SharedCache } from '../../cache/shared-cache.ts';
 import { decodeBlock, initBlockCodec, release } from '../../flist/block-codec.ts';
@@ -83,6 +84,7 @@ class BlockThread {
   readonly #supply: DirectorySupply;
   readonly #counter: ThreadCounter;
   readonly #stores: FileStores;
+  readonly #collectSoon = soonCollectGarbage();
 
   constructor(data: BlockThreadData) {
     this.#data = data;
@@ -97,6 +99,7 @@ class BlockThread {
   run(orders: readonly BlockOrder[]): void {
     let results: OrderResult[] = [];
     for (const order of orders) {
+      this.#collectSoon();
       const { result, isAwaited, keep } = this.#fill(order);
       results.push(result);
       if (isAwaited) {
