@@ -10,6 +10,7 @@ function settingsFor(
     cmdline: new Map(Object.entries(cmdline)),
     environment,
     image: new Map(Object.entries({ MODULES_FLIST: 'modules-6.1.fl', ...image })),
+    memory: 8 << 20,
   };
   const settings = flistSettings('modules', sources);
   return 'off' in settings ? settings.off : settings;
@@ -77,4 +78,15 @@ it('the patience is a minute, or what the command line says', () => {
   expect(settingsFor(base)).toMatchObject({ patience: 60 });
   expect(settingsFor({ ...base, 'zos.flists.wait': '5' })).toMatchObject({ patience: 5 });
   expect(() => settingsFor({ ...base, 'zos.flists.wait': 'long' })).toThrow(/not a number of seconds/);
+});
+
+it('the cache may take an eighth of the memory, or what the command line says', () => {
+  const base = { FLISTS_BASE_URL: 'http://c' };
+  const sizeOf = (size: string) => settingsFor({ ...base, 'zos.flists.cache': size });
+  expect(settingsFor(base)).toMatchObject({ cacheSize: 1 << 20 });
+  expect(sizeOf('25%')).toMatchObject({ cacheSize: 2 << 20 });
+  expect(sizeOf('3MiB')).toMatchObject({ cacheSize: 3 << 20 });
+  expect(sizeOf('0')).toMatchObject({ cacheSize: 0 });
+  for (const bad of ['', 'much', '101%', '-1'])
+    expect(() => sizeOf(bad)).toThrow(/^zos\.flists\.cache=.* is no size of a cache/);
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdir, readFile, realpath } from 'node:fs/promises';
-import { release } from 'node:os';
+import { release, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describeError, Failure } from '../base/errors.ts';
 import { readTextIfPresent } from '../base/files.ts';
@@ -82,7 +82,8 @@ async function startFlist(kind: FlistKind, worker: URL): Promise<Started | Unmou
   if (refusal !== undefined) return { state: 'refused', detail: refusal, manifest: name };
 
   const store = await openStore(settings.blocks.href);
-  const mount = await mountFlist({ manifest, mountpoint, cache: paths.cache, store, worker });
+  const { cacheSize } = settings;
+  const mount = await mountFlist({ manifest, mountpoint, cache: paths.cache, cacheSize, store, worker });
   if (!(await findMount(mountpoint))?.type.startsWith('fuse'))
     throw new Failure(
       'failed',
@@ -96,6 +97,7 @@ async function readSettings(kind: FlistKind): Promise<FlistSettings | { readonly
     cmdline: parseCmdline(await readFile(paths.cmdline, 'utf8')),
     environment: process.env,
     image: parseKeyValues((await readTextIfPresent(paths.flists)) ?? ''),
+    memory: totalmem(),
   });
   if ('off' in settings || kind === 'modules') return settings;
   // A server that the modules were waited for in vain is asked once more, and not waited for again.
