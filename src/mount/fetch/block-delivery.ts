@@ -43,6 +43,7 @@ export class BlockDelivery {
   giveParts(block: WantedBlock, slot: Slot): void {
     const { reads, room } = this.#options;
     const plain = room.memory.bytes(slot);
+    if (block.parts.length > 0) room.memory.use(slot);
     for (const { read, piece, place, isHanded } of block.parts) {
       if (place !== block.place) room.owner.alsoAt(place, slot);
       if (isHanded) reads.answered(read);

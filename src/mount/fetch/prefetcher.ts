@@ -5,7 +5,7 @@ import { type FileBlock, fileBlockAt, fileBlockOfPlace } from './block-ranges.ts
 /** Blocks that are remembered for later. */
 const mostForLater = 1 << 20;
 /** Milliseconds without work after which they are fetched. */
-const pauseBefore = 300;
+const pauseBefore = 1000;
 /** Milliseconds that a pace may be ahead: a timer for each small block would cost more time than the block may take. */
 const shortWait = 20;
 

@@ -45,8 +45,8 @@ test('who reads a file in order gets more and more of it ahead, each block once,
     if (place > 0 && place < 99) expect(ahead.at(-1)).toBeGreaterThan(place);
   }
   expect(ahead).toEqual(Array.from({ length: 98 }, (_, i) => i + 2));
-  expect(sizes.slice(0, 4)).toEqual([2, 4, 8, 16]);
-  expect(Math.max(...sizes)).toBe(16); // 8 MiB
+  expect(sizes.slice(0, 4)).toEqual([2, 4, 8, 8]);
+  expect(Math.max(...sizes)).toBe(8); // 4 MiB
 });
 
 test('who reads one file after the other gets the next files ahead', () => {

@@ -1,9 +1,12 @@
 import { isZeroBlock, type ManifestColumns } from '../../flist/manifest-columns.ts';
 import { type FileBlock, fileBlockAt } from './block-ranges.ts';
 
-/** Most blocks, and most bytes, that are fetched ahead at one time for one reader; twice as much may be ahead of him. */
+/**
+ * Most blocks, and most bytes, that are fetched ahead at one time for one reader. Three times as much may be ahead of him, which has to
+ * have room in the memory for blocks: what has none is not fetched ahead at all.
+ */
 const largestWindow = 64;
-const largestWindowBytes = 8 << 20;
+const largestWindowBytes = 4 << 20;
 
 /** Readers that are told apart. */
 const mostStreams = 64;

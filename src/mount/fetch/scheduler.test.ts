@@ -141,6 +141,19 @@ test('a file that is read in order is fetched ahead, and each block once', async
   expect(counters()).toMatchObject({ blocksAsked: 2, blocksAhead: 10 });
 });
 
+test('what a read got of what was fetched ahead makes room for more, also when it had to wait for the rest', async () => {
+  const long = Buffer.alloc(100 * blockSize);
+  for (let i = 0; i < 100; i++) long.write(`block ${i}`, i * blockSize);
+  const { read, counters } = await start({ files: await testFiles([long]) });
+  for (let at = blockSize / 2; at + 2 * blockSize <= long.length; at += 2 * blockSize)
+    expect(long.subarray(at, at + 2 * blockSize).equals((await read(1, at, 2 * blockSize)) as Buffer)).toBe(
+      true,
+    );
+  const { blocksAhead, aheadUnused } = counters();
+  expect(blocksAhead).toBeGreaterThan(80);
+  expect(aheadUnused).toBe(0);
+});
+
 test('what is asked for comes before what is fetched ahead, and that before what a list names', async () => {
   const files = await testFiles([...small, big]);
   const gate = new Gate();
