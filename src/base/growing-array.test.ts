@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { GrowingArray } from './growing-array.ts';
+import { GrowingArray, GrowingNumbers } from './growing-array.ts';
 import { GrowingText } from './growing-text.ts';
 import { encodeName } from './names.ts';
 import { TextList } from './text-list.ts';
@@ -51,6 +51,18 @@ test('a list of texts gives them back in their order', () => {
       for (const each of texts) list.add(each);
       expect([...list]).toEqual(texts);
       expect([list.length, list.size]).toEqual([texts.length, Buffer.concat(texts.map(encodeName)).length]);
+    }),
+  );
+});
+
+test('numbers take 32 bits each until one does not fit, and stay what they are', () => {
+  const number = fc.oneof(fc.nat(), fc.constantFrom(2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, -1, 0.5, 0));
+  fc.assert(
+    fc.property(fc.array(number), (values) => {
+      const numbers = new GrowingNumbers();
+      for (const value of values) numbers.push(value);
+      const isNarrow = values.every((value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32);
+      expect(numbers.done()).toEqual((isNarrow ? Uint32Array : Float64Array).from(values));
     }),
   );
 });

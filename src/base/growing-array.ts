@@ -77,3 +77,39 @@ export class GrowingArray<A extends NumberArray> {
     return this.#array.subarray(0, this.#length) as A;
   }
 }
+
+/** What `GrowingNumbers` gives. */
+export type Numbers = Uint32Array | Float64Array;
+
+/** Numbers as `GrowingArray` keeps them, in 32 bits each as long as that is enough for all of them, and then in 64. */
+export class GrowingNumbers {
+  #numbers: GrowingArray<Numbers> = new GrowingArray<Numbers>(Uint32Array);
+  #isWide = false;
+
+  get length(): number {
+    return this.#numbers.length;
+  }
+
+  /** The numbers so far and room after them; another array when it grows. */
+  get array(): Numbers {
+    return this.#numbers.array;
+  }
+
+  push(value: number): void {
+    if (!this.#isWide && value >>> 0 !== value) this.#widen();
+    this.#numbers.push(value);
+  }
+
+  /** The numbers, none more. */
+  done(): Numbers {
+    return this.#numbers.done();
+  }
+
+  #widen(): void {
+    const narrow = this.#numbers.done();
+    this.#numbers = new GrowingArray<Numbers>(Float64Array);
+    this.#numbers.extend(narrow.length);
+    this.#numbers.array.set(narrow);
+    this.#isWide = true;
+  }
+}

@@ -1,4 +1,4 @@
-import { GrowingArray } from '../base/growing-array.ts';
+import { GrowingArray, GrowingNumbers, type Numbers } from '../base/growing-array.ts';
 import { GrowingText } from '../base/growing-text.ts';
 import { compareBytes } from '../base/names.ts';
 import { childrenOf } from '../tree/children.ts';
@@ -17,11 +17,14 @@ export interface NewInode extends InodeNumbers {
 
 /** Collects the rows of a manifest into columns. Each row is checked by itself; how they fit together is not. */
 export class ColumnsBuilder {
-  readonly #ino = new GrowingArray(Float64Array);
-  readonly #parent = new GrowingArray(Float64Array);
-  readonly #size = new GrowingArray(Float64Array);
-  readonly #mtime = new GrowingArray(Float64Array);
-  readonly #ctime = new GrowingArray(Float64Array);
+  readonly #ino = new GrowingNumbers();
+  /** The row of the directory, where it came before. */
+  readonly #parent = new GrowingArray(Uint32Array);
+  /** The inode numbers of the directories that came later, by the row of what is in them. */
+  readonly #laterParents = new Map<number, number>();
+  readonly #size = new GrowingNumbers();
+  readonly #mtime = new GrowingNumbers();
+  readonly #ctime = new GrowingNumbers();
   readonly #rdev = new GrowingArray(Float64Array);
   readonly #mode = new GrowingArray(Uint32Array);
   readonly #uid = new GrowingArray(Uint32Array);
@@ -30,7 +33,7 @@ export class ColumnsBuilder {
   readonly #link = new GrowingArray(Uint32Array);
   readonly #textStart = new GrowingArray(Uint32Array);
   readonly #text = new GrowingText();
-  readonly #blockRow = new GrowingArray(Uint32Array);
+  readonly #blockRows = new BlockRows();
   readonly #blockRefs = new GrowingArray(Uint8Array);
   readonly #xattrRow = new GrowingArray(Uint32Array);
   readonly #xattrStart = new GrowingArray(Uint32Array);
@@ -50,7 +53,7 @@ export class ColumnsBuilder {
     const [name, target] = [this.#addText(inode.name), this.#addText(inode.target ?? '')];
     checkInode(inode, name, target);
     this.#ino.push(ino);
-    this.#parent.push(inode.parent);
+    this.#addParent(row, inode.parent);
     this.#size.push(inode.size);
     this.#mtime.push(inode.mtime);
     this.#addCtime(row, inode);
@@ -75,7 +78,7 @@ export class ColumnsBuilder {
       if (row === undefined) throw new Violation(`there are blocks of the inode ${ino}, which is not there`);
       this.#blockRowSeen = row;
     }
-    this.#blockRow.push(this.#blockRowSeen);
+    this.#blockRows.push(this.#blockRowSeen);
     const at = this.#blockRefs.extend(blockRefSize);
     const bytes = this.#blockRefs.bytes;
     const half = blockRefSize / 2;
@@ -94,6 +97,7 @@ export class ColumnsBuilder {
     const ino = this.#ino.done();
     if (ino[0] !== 1) throw new Violation('it has no root');
     const parent = this.#parentRows(ino);
+    const blockRefs = this.#blockRefs.done();
     for (const sparse of [this.#mtimeNs, this.#link])
       if (sparse.length > 0) sparse.extend(ino.length - sparse.length);
     const texts = { text: this.#text.done(), textStart: withEnd(this.#textStart, this.#text.length) };
@@ -110,7 +114,8 @@ export class ColumnsBuilder {
       mtimeNs: this.#mtimeNs.done(),
       link: this.#link.done(),
       ...texts,
-      ...blockColumns(this.#blockRow.done(), this.#blockRefs.done(), ino.length),
+      blockStart: this.#blockRows.starts(ino.length, blockRefs),
+      blockRefs,
       ...childrenOf(parent, (row, other) => compareNames(texts, row, other)),
       xattrRow: this.#xattrRow.done(),
       xattrStart: withEnd(this.#xattrStart, this.#xattrText.length),
@@ -123,8 +128,7 @@ export class ColumnsBuilder {
   #addCtime(row: number, { ctime, mtime }: NewInode): void {
     if (this.#ctime.length === 0) {
       if (ctime === mtime) return;
-      this.#ctime.extend(row);
-      this.#ctime.array.set(this.#mtime.array.subarray(0, row));
+      for (let i = 0; i < row; i++) this.#ctime.push(this.#mtime.array[i]!);
     }
     this.#ctime.push(ctime);
   }
@@ -152,14 +156,58 @@ export class ColumnsBuilder {
     }
   }
 
-  #parentRows(ino: Float64Array): Uint32Array {
-    const inos = this.#parent.done();
-    const rows = new Uint32Array(new SharedArrayBuffer(ino.length * 4));
-    for (let row = 1; row < rows.length; row++) {
-      const parent = rowOf(ino, inos[row]!);
-      if (parent === undefined) throw missingParent(ino[row]!, inos[row]!);
+  #addParent(row: number, parent: number): void {
+    const inos = this.#ino.array;
+    const isUsual = parent > 0 && parent <= row && inos[parent - 1] === parent; // numbered without gaps
+    const known = isUsual ? parent - 1 : rowOf(this.#ino.done(), parent);
+    if (known === undefined && row > 0) this.#laterParents.set(row, parent);
+    this.#parent.push(known ?? 0);
+  }
+
+  #parentRows(ino: Numbers): Uint32Array {
+    const rows = this.#parent.done();
+    rows[0] = 0; // whatever it says
+    for (const [row, number] of this.#laterParents) {
+      const parent = rowOf(ino, number);
+      if (parent === undefined) throw missingParent(ino[row]!, number);
       rows[row] = parent;
     }
+    return rows;
+  }
+}
+
+/** Which blocks belong to which row. */
+class BlockRows {
+  /** How many blocks lie before those of each row, as far as the rows go, while blocks come in the order of the rows. */
+  #starts = new GrowingArray(Uint32Array);
+  #count = 0;
+  /** The row of each block, once one came out of order. */
+  #rows: GrowingArray<Uint32Array> | undefined;
+
+  /** Takes the row of the next block. */
+  push(row: number): void {
+    if (this.#rows === undefined && row < this.#starts.length - 1) this.#rows = this.#rowsSoFar();
+    if (this.#rows !== undefined) this.#rows.push(row);
+    else while (this.#starts.length <= row) this.#starts.push(this.#count);
+    this.#count++;
+  }
+
+  /**
+   * Where the blocks of each of so many rows begin, and one value more for the end. Brings `blockRefs` into the order of the rows. Those of
+   * one row keep their order; rfs writes files mixed.
+   */
+  starts(rows: number, blockRefs: Uint8Array): Uint32Array {
+    if (this.#rows !== undefined) return sortBlocks(this.#rows.done(), rows, blockRefs);
+    while (this.#starts.length <= rows) this.#starts.push(this.#count);
+    return this.#starts.done();
+  }
+
+  #rowsSoFar(): GrowingArray<Uint32Array> {
+    const rows = new GrowingArray(Uint32Array);
+    const starts = this.#starts.done();
+    for (let row = 0; row < starts.length; row++)
+      for (let place = starts[row]!; place < (starts[row + 1] ?? this.#count); place++) rows.push(row);
+    this.#starts = new GrowingArray(Uint32Array);
     return rows;
   }
 }
@@ -182,15 +230,14 @@ function startsOf(rows: Uint32Array, count: number): Uint32Array {
   return starts;
 }
 
-/** Brings the blocks into the order of their files. Those of one file keep their order; rfs writes files mixed. */
-function blockColumns(rows: Uint32Array, blockRefs: Uint8Array, count: number) {
-  const blockStart = startsOf(rows, count);
-  if (!rows.every((row, i) => i === 0 || rows[i - 1]! <= row)) {
-    const next = blockStart.slice();
-    const places = rows.map((row) => next[row]!++);
-    moveBlocks(blockRefs, places);
-  }
-  return { blockStart, blockRefs };
+function sortBlocks(rows: Uint32Array, count: number, blockRefs: Uint8Array): Uint32Array {
+  const starts = startsOf(rows, count);
+  const next = starts.slice();
+  moveBlocks(
+    blockRefs,
+    rows.map((row) => next[row]!++),
+  );
+  return starts;
 }
 
 /** Moves block `i` to `places[i]`, for all `i`, without a second buffer. */

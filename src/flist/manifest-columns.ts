@@ -1,3 +1,4 @@
+import type { Numbers } from '../base/growing-array.ts';
 import { compareRanges, decodeName, encodeName } from '../base/names.ts';
 import type { Children } from '../tree/children.ts';
 import type { EntryKind, Metadata } from '../tree/tree.ts';
@@ -5,18 +6,18 @@ import { type BlockRef, blockSize } from './block-codec.ts';
 import { type Inode, kindOfMode } from './inode.ts';
 
 /**
- * The inodes of a manifest as columns in shared memory, so that threads read them without a copy: some 60 bytes and the
+ * The inodes of a manifest as columns in shared memory, so that threads read them without a copy: some 50 bytes and the
  * name for each, and 64 bytes for each block. Rows are ascending by inode number; row 0 is the root. A `…Start` column has
  * one value more than rows: row `i` owns the places from `start[i]` up to, not including, `start[i + 1]`.
  */
 export interface ManifestColumns extends Children {
-  readonly ino: Float64Array;
+  readonly ino: Numbers;
   /** The row of the directory; the root is its own. */
   readonly parent: Uint32Array;
-  readonly size: Float64Array;
-  readonly mtime: Float64Array;
+  readonly size: Numbers;
+  readonly mtime: Numbers;
   /** Empty when each is that of `mtime`, as in all that this project packs; see `ctimeAt`. */
-  readonly ctime: Float64Array;
+  readonly ctime: Numbers;
   readonly rdev: Float64Array;
   readonly mode: Uint32Array;
   readonly uid: Uint32Array;
@@ -44,7 +45,7 @@ export interface ManifestColumns extends Children {
 export const blockRefSize = 64;
 
 /** The row of an inode number; undefined when there is no such inode. */
-export function rowOf(ino: Float64Array, number: number): number | undefined {
+export function rowOf(ino: Numbers, number: number): number | undefined {
   if (ino[number - 1] === number) return number - 1; // numbered without gaps, as most are
   let low = 0;
   for (let high = ino.length; low < high; ) {

@@ -1,4 +1,4 @@
-import type { GrowingArray } from '../base/growing-array.ts';
+import type { GrowingArray, Numbers } from '../base/growing-array.ts';
 import { blockCountAt, type ManifestColumns, rowOf } from './manifest-columns.ts';
 import { checkPrefetch, Violation } from './manifest-rules.ts';
 
@@ -14,7 +14,7 @@ export interface PrefetchRange {
 const rangeSize = 3;
 
 /** Puts a range behind the others of `ManifestColumns.prefetch`. @throws Violation when there is no such inode */
-export function addRange(prefetch: GrowingArray<Uint32Array>, ino: Float64Array, range: PrefetchRange): void {
+export function addRange(prefetch: GrowingArray<Uint32Array>, ino: Numbers, range: PrefetchRange): void {
   checkPrefetch(range);
   const row = rowOf(ino, range.ino);
   if (row === undefined) throw noFile(range.ino);

@@ -7,7 +7,7 @@ import { leastPassedThrough } from './io-mode.ts';
 
 /** The files of a manifest that lie whole in the cache, for the thread that serves. */
 export class CachedFiles implements WholeFiles {
-  readonly #sizes: Float64Array;
+  readonly #sizes: ManifestColumns['size'];
   readonly #files: PlainFiles;
   readonly #cache: FileCache;
   readonly #prepare: (row: number) => void;

@@ -15,14 +15,18 @@ export interface Children {
 export function childrenOf(parent: Uint32Array, compare: (row: number, other: number) => number): Children {
   const childStart = new Uint32Array(new SharedArrayBuffer((parent.length + 1) * 4));
   parent.forEach((directory, row) => {
-    if (directory !== row) childStart[directory + 1]!++;
+    if (directory !== row) childStart[directory]!++;
   });
-  for (let row = 0; row < parent.length; row++) childStart[row + 1]! += childStart[row]!;
-  const childRows = new Uint32Array(new SharedArrayBuffer(childStart[parent.length]! * 4));
-  const next = childStart.slice();
-  parent.forEach((directory, row) => {
-    if (directory !== row) childRows[next[directory]!++] = row;
-  });
+  let count = 0;
+  for (let row = 0; row <= parent.length; row++) {
+    count += childStart[row]!;
+    childStart[row] = count; // where those of the row end, until all are in their places
+  }
+  const childRows = new Uint32Array(new SharedArrayBuffer(count * 4));
+  for (let row = parent.length - 1; row >= 0; row--) {
+    const directory = parent[row]!;
+    if (directory !== row) childRows[--childStart[directory]!] = row;
+  }
   for (let row = 0; row < parent.length; row++) {
     const below = childRows.subarray(childStart[row], childStart[row + 1]);
     if (!below.every((child, i) => i === 0 || compare(below[i - 1]!, child) < 0)) below.sort(compare);
