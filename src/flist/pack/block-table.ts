@@ -12,7 +12,8 @@ export interface SharedBlocks {
   readonly blocks: SharedArrayBuffer;
 }
 
-const chainCount = 1 << 20;
+/** Few, so that a small pack touches little memory: a million blocks have chains of eight. */
+const chainCount = 1 << 17;
 const headerSize = 64;
 /** Memory is taken in steps of so many bytes. */
 const growth = 1 << 20;
