@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
 import { receivedFailure, type SentFailure } from '../base/sent-failure.ts';
+import { startThread } from '../base/small-heap.ts';
 import { DirectReader } from '../store/direct-reader.ts';
 import { type BlockState, blockStates, checkBlock } from './block-check.ts';
 import { initBlockCodec } from './block-codec.ts';
@@ -117,7 +118,7 @@ class CheckThread {
   readonly #answers: PromiseWithResolvers<Uint8Array>[] = [];
 
   constructor(workerData: DirectoryCheckData) {
-    this.#worker = new Worker(new URL('./block-check-worker.ts', import.meta.url), {
+    this.#worker = startThread(new URL('./block-check-worker.ts', import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 4 }, // little lives longer than a block
     });

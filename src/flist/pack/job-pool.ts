@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { Failure } from '../../base/errors.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
+import { startThread } from '../../base/small-heap.ts';
 import type { JobResult, PackJob } from './job.ts';
 import { JobRunner, type JobRunnerOptions } from './job-runner.ts';
 import type { WorkerAnswer } from './messages.ts';
@@ -86,7 +87,7 @@ export class JobPool {
   }
 
   #newThread(): Thread {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    const worker = startThread(new URL('./worker.ts', import.meta.url), {
       workerData: this.#options,
       // Little in it lives longer than a block; without a limit it grows to 34 MB a thread.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
