@@ -16,14 +16,13 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { run } from '../../src/base/exec.ts';
 import { formatTable } from '../../src/base/table.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
 import { requireFuse } from '../../src/mount/test-flist.ts';
 import { serverOf } from '../../src/mount/upgrade.ts';
 import { isBlockId } from '../../src/store/store.ts';
-import { testDirectory } from '../../src/store/test-directory.ts';
 import { root as project } from './markdown.ts';
 
 beforeAll(requireFuse);
@@ -64,8 +63,8 @@ beforeAll(async () => {
 afterAll(() => rm(packed, { recursive: true, force: true }));
 
 /** Two replicas of the store, `first` and `second`, and a directory to mount on. */
-async function makePlace(mode: Mode): Promise<Place> {
-  const root = await testDirectory();
+async function makePlace(mode: Mode, { onTestFinished }: TestContext): Promise<Place> {
+  const root = await mkdtemp(join(packed, 'place-'));
   const at = (name: string) => join(root, name);
   await mkdir(at('mnt'));
   for (const store of ['first', 'second']) await cp(join(packed, 'blocks'), at(store), { recursive: true });
@@ -288,19 +287,19 @@ async function text(stream: NodeJS.ReadableStream): Promise<string> {
   return all;
 }
 
-const results = new Map<string, string[]>();
+/** Incidents and ways that ended well. */
+const fine = new Set<string>();
 afterAll(() => {
-  const rows = [...results].map(([incident, outcomes]) => [incident, ...outcomes]);
+  const mark = (incident: string, mode: Mode) => (fine.has(`${incident} ${mode}`) ? '✓' : '✗');
+  const rows = Object.keys(incidents).map((name) => [name, ...modes.map((mode) => mark(name, mode))]);
   console.log(['mount matrix:', ...formatTable([['incident', ...modes], ...rows])].join('\n'));
 });
 
-describe.each(modes)('a mount that serves by %s', (mode) => {
-  test.each(Object.entries(incidents))('%s', async (name, incident) => {
-    const outcome = await incident(await makePlace(mode)).catch((error: Error) => {
-      results.set(name, [...(results.get(name) ?? []), '✗']);
-      throw error;
+// Each starts some processes and waits for them, in places of its own.
+describe.each(modes)('a mount that serves by %s', { concurrent: true }, (mode) => {
+  for (const [name, incident] of Object.entries(incidents))
+    test(name, async (context) => {
+      expect(await incident(await makePlace(mode, context))).toBe(allRight);
+      fine.add(`${name} ${mode}`);
     });
-    results.set(name, [...(results.get(name) ?? []), outcome === allRight ? '✓' : '✗']);
-    expect(outcome).toBe(allRight);
-  });
 });

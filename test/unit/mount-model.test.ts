@@ -31,12 +31,14 @@ beforeAll(requireFuse);
 const runs = Number(process.env['MOUNT_MODEL_RUNS'] ?? 500);
 const program = join(import.meta.dirname, '../../src/cli/rfs.ts');
 const blockSize = 524288;
+const modes = ['no-open', 'cached', 'passthrough'] as const;
+type Mode = (typeof modes)[number];
 /** What a read may give while no store is there. */
 const outageCodes = ['EIO', 'ETIMEDOUT'];
 
 const rfs = (...args: string[]) => run(process.execPath, [program, ...args], { timeout: 50_000 });
 
-/** The mount that all runs use, and the files of which it was made. */
+/** The mount that all runs use, and the files of which it was made. Each time that it is mounted, it serves files in another way. */
 class Subject {
   readonly root: string;
   readonly libc: Libc;
@@ -89,7 +91,7 @@ class Subject {
     }
   }
 
-  async mount(): Promise<void> {
+  async mount(io: Mode): Promise<void> {
     const faults = 'fault=get:flip:0.1&fault=get:truncate:0.1&fault=get:error:0.2&fault=get:wrong:0.1&seed=1';
     await rfs(
       'mount',
@@ -100,6 +102,8 @@ class Subject {
       this.at('tree.fl'),
       '-c',
       this.at('cache'),
+      '--io',
+      io,
       '-s',
       `fault+dir://${this.at('faulty')}?${faults}`,
       '-s',
@@ -289,10 +293,10 @@ const rareSteps = [
       process.kill(serverOf(await subject.keeper())!, signal);
     }),
   ),
-  fc.constant(
-    step('mount again', async (subject) => {
+  fc.constantFrom(...modes).map((io) =>
+    step(`mount again, ${io}`, async (subject) => {
       await subject.unmount();
-      await subject.mount();
+      await subject.mount(io);
     }),
   ),
 ];
@@ -307,7 +311,7 @@ test('a mount shows what was packed, whatever happens to its cache, its stores a
   const path = process.env['MOUNT_MODEL_PATH'];
   const subject = new Subject(await testDirectory(), (await loadLibc())!);
   await subject.build(seed);
-  await subject.mount();
+  await subject.mount(modes[seed % modes.length]!);
   onTestFinished(() => subject.unmount());
   const property = fc.asyncProperty(
     fc.commands(
