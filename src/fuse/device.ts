@@ -1,6 +1,7 @@
 import { openSync, readSync, writevSync } from 'node:fs';
+import { constants } from 'node:os';
 import { FuseError } from './fuse-error.ts';
-import type { Errno } from './protocol.ts';
+import { type Errno, interruptBit } from './protocol.ts';
 import { encodeHeader } from './reply.ts';
 
 const devicePath = '/dev/fuse';
@@ -58,6 +59,14 @@ export function sendReply(fd: number, unique: bigint, answer: Errno | readonly U
   const body = typeof answer === 'number' ? [] : answer;
   const size = body.reduce((sum, piece) => sum + piece.length, 0);
   return writeDevice(fd, [encodeHeader(unique, typeof answer === 'number' ? answer : 0, size), ...body]);
+}
+
+/**
+ * Whether a request was read and not answered yet. The kernel takes the question for the answer to an interrupt of that request, of which
+ * only EAGAIN and ENOSYS mean something to it (`fuse_dev_do_write`).
+ */
+export function isAwaited(fd: number, unique: bigint): boolean {
+  return sendReply(fd, unique | interruptBit, constants.errno.EINTR);
 }
 
 /** Errors of a message about what the kernel no longer knows, or for a mount that has ended. */

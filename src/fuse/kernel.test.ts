@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { sendReply } from './device.ts';
 import { notifyInvalidate, notifyInvalidateEntry, notifyStore } from './notify.ts';
 import { dataByte, dataSize } from './serve.fixture.ts';
@@ -113,11 +113,59 @@ test('a server that dies while it is asked leaves a reader waiting for the next 
   expect(next.errors).toEqual([]);
 });
 
-test('what is open outlives the server, and is closed with the next one', async () => {
-  const path = join(tmpdir(), `open-files-${process.pid}`);
-  const table = openSync(path, 'wx+');
+/** A file that servers hand on. */
+function handedOn(): number {
+  const path = join(tmpdir(), `handed-on-${process.pid}`);
+  const file = openSync(path, 'wx+');
   rmSync(path);
-  onTestFinished(() => closeSync(table));
+  onTestFinished(() => closeSync(file));
+  return file;
+}
+
+describe('where the kernel cannot send requests again', () => {
+  const without = ['resend'] as const;
+
+  test('the next server finds what is to be answered in a log, after any number of deaths', async () => {
+    const { data, server, serveAgain } = await mountFixture(
+      { isSilent: true, keepsLog: true, without },
+      { table: handedOn() },
+    );
+    const takeOver = await server.started();
+    const readers = [1, 2, 3].map(() => sh('sha256sum <$1', data));
+    await server.request('read');
+    server.process.kill('SIGKILL');
+    await server.ended;
+    const second = serveAgain({ isSilent: true, keepsLog: true, takeOver });
+    await sh('! stat $1.none 2>/dev/null', data);
+    second.process.kill('SIGKILL');
+    await second.ended;
+    const third = serveAgain({ keepsLog: true, takeOver });
+    for (const output of await Promise.all(readers)) expect(output).toContain(digest);
+    expect([...second.errors, ...third.errors]).toEqual([]);
+  });
+
+  test.each([
+    ['cached', digest], // the kernel reads a page once more by itself
+    ['direct', 'Input/output error'],
+  ] as const)('a request that a server had no time to note ends all the same, opened %s', async (mode, outcome) => {
+    const { data, server, serveAgain } = await mountFixture(
+      { isSilent: true, without, open: [mode] },
+      { table: handedOn() },
+    );
+    const takeOver = await server.started();
+    const reader = sh('sha256sum <$1 2>&1 || true', data);
+    await server.request('read');
+    server.process.kill('SIGKILL');
+    await server.ended;
+    serveAgain({ keepsLog: true, takeOver, open: [mode, mode] });
+    await sh('! stat $1.none 2>/dev/null', data);
+    expect(await reader).toContain(outcome);
+    expect(await sh('sha256sum <$1', data)).toContain(digest);
+  });
+});
+
+test('what is open outlives the server, and is closed with the next one', async () => {
+  const table = handedOn();
   const { data, server, serveAgain, count } = await mountFixture(
     { open: ['direct'], keepsTable: true },
     { table },

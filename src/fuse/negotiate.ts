@@ -22,9 +22,14 @@ const allFeatures = (Object.keys(featureBit) as Feature[]).sort();
 
 /**
  * What we want of what the kernel offers.
+ * @param without what is not wanted although it would be good
  * @throws FuseError `failed` when the kernel speaks a version of the protocol that is not served.
  */
-export function negotiate(request: InitRequest, wanted: readonly OptionalFeature[]): NegotiatedSession {
+export function negotiate(
+  request: InitRequest,
+  wanted: readonly OptionalFeature[],
+  without: readonly Feature[] = [],
+): NegotiatedSession {
   if (request.major < protocolMajor || (request.major === protocolMajor && request.minor < oldestMinor))
     throw new FuseError(
       'failed',
@@ -33,6 +38,7 @@ export function negotiate(request: InitRequest, wanted: readonly OptionalFeature
   const offers = (feature: Feature) =>
     hasBit(request, featureBit[feature]) &&
     (featureBit[feature] < 32 || hasBit(request, featureBit.initExt)) &&
+    !without.includes(feature) &&
     (!optional.includes(feature) || wanted.includes(feature as OptionalFeature));
   return {
     minor: Math.min(newestMinor, request.major === protocolMajor ? request.minor : newestMinor),

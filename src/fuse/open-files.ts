@@ -115,5 +115,5 @@ export class OpenFiles {
 
 /** Whether a request was counted by a server that died before it answered. */
 function isRepeated({ unique }: OpenFile, again: bigint): boolean {
-  return (again & resentBit) !== 0n && unique === (again & ~resentBit);
+  return unique === (again & ~resentBit);
 }

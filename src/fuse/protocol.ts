@@ -92,6 +92,9 @@ export const openFlag = {
 /** The bit of a request's `unique` which says that it was asked before, of somebody who did not answer (`FUSE_UNIQUE_RESEND`). */
 export const resentBit = 1n << 63n;
 
+/** The bit of a request's `unique` which says that it interrupts the request with that number (`FUSE_INT_REQ_BIT`). */
+export const interruptBit = 1n;
+
 /** Bytes of `struct fuse_in_header` and `struct fuse_out_header`. */
 export const requestHeaderSize = 40;
 export const replyHeaderSize = 16;

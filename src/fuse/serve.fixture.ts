@@ -7,13 +7,17 @@ import { constants } from 'node:os';
 import { closeBacking, openBacking } from './backing.ts';
 import type { NegotiatedSession, OptionalFeature } from './negotiate.ts';
 import { OpenFiles } from './open-files.ts';
+import type { Feature } from './protocol.ts';
 import { type Attributes, type DirectoryEntry, noEntry, type OpenAnswer } from './reply.ts';
+import { RequestLog } from './request-log.ts';
 import { type Filesystem, later, serve } from './session.ts';
 
 const { EINVAL, ENODATA, ENOENT, ENXIO } = constants.errno;
 const device = 3;
 /** Where a table of open files is. */
 const tableDescriptor = 4;
+/** Where a log of requests is, in place of that. */
+const logDescriptor = 4;
 
 export interface FixtureOptions {
   readonly wanted?: readonly OptionalFeature[];
@@ -26,6 +30,8 @@ export interface FixtureOptions {
   /** Reads are never answered. */
   readonly isSilent?: boolean;
   readonly keepsTable?: boolean;
+  readonly keepsLog?: boolean;
+  readonly without?: readonly Feature[];
   readonly takeOver?: NegotiatedSession;
 }
 
@@ -130,6 +136,8 @@ if (process.argv[1] === import.meta.filename) {
   serve(device, filesystemOf(options), {
     ...(options.wanted && { wanted: options.wanted }),
     ...(options.takeOver && { takeOver: options.takeOver }),
+    ...(options.without && { without: options.without }),
+    ...(options.keepsLog && { requests: new RequestLog(logDescriptor, device) }),
     ...(options.keepsTable && { openFiles: new OpenFiles(tableDescriptor) }),
     givenUp: new Int32Array(new SharedArrayBuffer(4)),
     onStart: (started) => print({ started }),

@@ -30,8 +30,11 @@ const full: Filesystem = {
 
 const header = { length: 40, opcode: 0, unique: 2n, node: 1, extensions: 0 };
 const asker = (filesystem: Filesystem, openFiles = new OpenFiles()) => {
-  return (request: Request, unique = 2n) =>
-    dispatch(filesystem, openFiles, { ...header, unique }, request) as Errno | Buffer[] | undefined;
+  let unique = 0n;
+  return (request: Request) => {
+    unique += 2n;
+    return dispatch(filesystem, openFiles, { ...header, unique }, request) as Errno | Buffer[] | undefined;
+  };
 };
 const ask = asker(small);
 

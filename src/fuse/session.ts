@@ -9,7 +9,7 @@ import {
 } from './negotiate.ts';
 import { notifyResend } from './notify.ts';
 import { OpenFiles } from './open-files.ts';
-import { type Errno, opcode, protocolMajor } from './protocol.ts';
+import { type Errno, type Feature, opcode, protocolMajor } from './protocol.ts';
 import {
   type Attributes,
   type DirectoryEntry,
@@ -28,6 +28,7 @@ import {
   type Statfs,
 } from './reply.ts';
 import { parseHeader, parseRequest, type Request, type RequestHeader } from './request.ts';
+import type { RequestLog } from './request-log.ts';
 
 const { EINVAL, EIO, ENOSYS, EPROTO, ERANGE, EROFS } = constants.errno;
 
@@ -88,7 +89,11 @@ export interface SessionOptions {
   readonly wanted?: readonly OptionalFeature[];
   /** What is open, when that shall outlive this server. */
   readonly openFiles?: OpenFiles;
-  /** What another server agreed on for this mount, whose place is taken: there is no INIT, and what it left unanswered comes again. */
+  /** What is not to be agreed on, as if the kernel were older. */
+  readonly without?: readonly Feature[];
+  /** What is not answered yet, when that shall outlive this server on a kernel that cannot send it again. */
+  readonly requests?: RequestLog;
+  /** What another server agreed on for this mount, whose place is taken: there is no INIT, and what it left unanswered comes again, or is in `requests`. */
   readonly takeOver?: NegotiatedSession;
 }
 
@@ -106,6 +111,9 @@ const accessMode = 0o3;
 /** Requests that get no reply, whatever is in them. */
 const unanswered: ReadonlySet<number> = new Set([opcode.forget, opcode.batchForget]);
 
+/** The number of an opening that is taken back. */
+const noRequest = 0n;
+
 type Answer = Errno | readonly Uint8Array[] | typeof later;
 
 /**
@@ -116,9 +124,13 @@ type Answer = Errno | readonly Uint8Array[] | typeof later;
 export function serve(fd: number, filesystem: Filesystem, options: SessionOptions): void {
   const buffer = Buffer.allocUnsafeSlow(requestBufferSize);
   const openFiles = options.openFiles ?? new OpenFiles();
+  let log: RequestLog | undefined;
   if (options.takeOver !== undefined) {
-    options.onStart?.(options.takeOver);
-    notifyResend(fd);
+    log = goOn(fd, options.takeOver, options);
+    for (const bytes of log?.takeOver() ?? []) {
+      const header = parseHeader(bytes)!;
+      answerRequest(fd, filesystem, openFiles, header, parseRequest(header, bytes), options);
+    }
   }
   for (;;) {
     const received = receive(fd, buffer);
@@ -132,20 +144,35 @@ export function serve(fd: number, filesystem: Filesystem, options: SessionOption
     if (header === undefined) continue;
     const request = parseRequest(header, bytes);
     if (request !== undefined) options.onRequest?.(header, request);
-    if (request?.kind === 'init') startSession(fd, header, request, options);
-    else answerRequest(fd, filesystem, openFiles, header, request, options);
+    if (request?.kind === 'init') {
+      log = startSession(fd, header, request, options);
+      continue;
+    }
+    const noted = unanswered.has(header.opcode) ? undefined : log;
+    noted?.note(header.unique, bytes);
+    const isAnswered = answerRequest(fd, filesystem, openFiles, header, request, options);
+    if (!isAnswered) noted?.keep(header.unique);
   }
 }
 
+/** Goes on with a session. Returns the log of requests, where the kernel cannot send any again. */
+function goOn(fd: number, session: NegotiatedSession, options: SessionOptions): RequestLog | undefined {
+  options.onStart?.(session);
+  if (!session.features.includes('resend')) return options.requests;
+  notifyResend(fd);
+  return undefined;
+}
+
+/** Answers INIT. Returns the log of requests, where the kernel cannot send any again. */
 function startSession(
   fd: number,
   header: RequestHeader,
   request: InitRequest,
   options: SessionOptions,
-): void {
+): RequestLog | undefined {
   let negotiated: NegotiatedSession;
   try {
-    negotiated = negotiate(request, options.wanted ?? []);
+    negotiated = negotiate(request, options.wanted ?? [], options.without);
   } catch (error) {
     sendReply(fd, header.unique, EPROTO);
     throw error;
@@ -153,8 +180,10 @@ function startSession(
   sendReply(fd, header.unique, [initReply(request, negotiated)]);
   // A newer major version is answered with ours, and the kernel then asks again in ours.
   if (request.major === protocolMajor) options.onStart?.(negotiated);
+  return negotiated.features.includes('resend') ? undefined : options.requests;
 }
 
+/** Returns whether nothing is left to be answered later. */
 function answerRequest(
   fd: number,
   filesystem: Filesystem,
@@ -162,7 +191,7 @@ function answerRequest(
   header: RequestHeader,
   request: Request | undefined,
   options: SessionOptions,
-): void {
+): boolean {
   let answer: Answer | undefined;
   try {
     answer = request === undefined ? EINVAL : dispatch(filesystem, openFiles, header, request);
@@ -170,10 +199,12 @@ function answerRequest(
     options.onError(error);
     answer = EIO;
   }
-  if (answer === later || answer === undefined || unanswered.has(header.opcode)) return;
+  if (answer === later) return false;
+  if (answer === undefined || unanswered.has(header.opcode)) return true;
   const isTaken = sendReply(fd, header.unique, answer);
   if (!isTaken && request?.kind === 'open' && typeof answer !== 'number')
-    closeFile(filesystem, openFiles, header);
+    closeFile(filesystem, openFiles, { ...header, unique: noRequest });
+  return true;
 }
 
 /** The answer to one request: an error number, the pieces of a body, or `later`; undefined when the kernel wants none. */

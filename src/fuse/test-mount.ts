@@ -20,7 +20,7 @@ export function requireRoot(): void {
 }
 
 export interface Surroundings {
-  /** The descriptor of a file for the table of open files. */
+  /** The descriptor of a file for the table of open files, or the log of requests. */
   readonly table?: number;
   /** The program that serves, where it is not that of this room. */
   readonly program?: string;

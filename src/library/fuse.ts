@@ -24,4 +24,5 @@ export {
   type OpenAnswer,
   type Statfs,
 } from '../fuse/reply.ts';
+export { RequestLog } from '../fuse/request-log.ts';
 export { type Filesystem, later, type SessionOptions, serve } from '../fuse/session.ts';

@@ -19,7 +19,7 @@ const other = takesOver() ? inherited.device : openSync('/dev/null');
 const before = takesOver() ? readState(state) : undefined;
 const servers = [...(before?.handover ?? []), process.pid];
 writeState(state, { mountpoint: '/mnt', source: '1', mounted: 0, session: {}, takeOvers: [], handover: servers });
-const keeper = await Keeper.start({ command: [process.execPath, import.meta.filename, '--meta', 'x.fl'], files: { device: other, state, manifest: other, openFiles: other } });
+const keeper = await Keeper.start({ command: [process.execPath, import.meta.filename, '--meta', 'x.fl'], files: { device: other, state, manifest: other, openFiles: other, requests: other } });
 const say = () => process.stdout.write(JSON.stringify({ servers, keeper: keeper.pid }) + '\\n');
 process.on('SIGUSR2', say);
 process.on('SIGTERM', () => { keeper.end(); clearInterval(life); process.exitCode = 0; });

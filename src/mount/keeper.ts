@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { Failure } from '../base/errors.ts';
 
 /** Where a server that takes over finds what its predecessor had open. */
-export const inherited = { device: 4, state: 5, manifest: 6, openFiles: 7 } as const;
+export const inherited = { device: 4, state: 5, manifest: 6, openFiles: 7, requests: 8 } as const;
 
 /** Set in the environment of a server that takes over. */
 const marker = 'ZOSBUILDER_TAKE_OVER';
@@ -97,6 +97,7 @@ export class Keeper {
         files.state,
         files.manifest,
         files.openFiles,
+        files.requests,
       ],
     });
     const line = lifeline(child).on('error', () => {}); // of a keeper that is killed

@@ -31,6 +31,8 @@ export class KeptMount<Handover = unknown> {
   readonly begun: BegunMount | undefined;
   /** The file of the table of open files (`OpenFiles`). */
   readonly openFiles: number;
+  /** The file of the log of requests (`RequestLog`). */
+  readonly requests: number;
   /** When the flist was mounted, by the first server, in milliseconds since 1970. */
   readonly mounted: number;
   /** What another server left, whose place this one takes. */
@@ -50,6 +52,7 @@ export class KeptMount<Handover = unknown> {
     this.begun = 'begun' in mount ? mount.begun : undefined;
     this.device = files.device;
     this.openFiles = files.openFiles;
+    this.requests = files.requests;
     this.#state = files.state;
     this.#manifest = files.manifest;
     this.predecessor = predecessor;
@@ -72,6 +75,7 @@ export class KeptMount<Handover = unknown> {
       device: begun.device,
       state: createStateFile(),
       openFiles: createStateFile(),
+      requests: createStateFile(),
     };
     return new KeptMount(files, plan, { begun });
   }
@@ -117,10 +121,10 @@ export class KeptMount<Handover = unknown> {
    * @returns the source of the mount: a pid that stays while servers come and go
    */
   async startKeeper(): Promise<string> {
-    const { device, openFiles } = this;
+    const { device, openFiles, requests } = this;
     this.#keeper = await Keeper.start({
       command: this.#plan.command,
-      files: { device, openFiles, state: this.#state, manifest: this.#manifest },
+      files: { device, openFiles, requests, state: this.#state, manifest: this.#manifest },
     });
     return this.predecessor?.source ?? String(this.#keeper.pid);
   }

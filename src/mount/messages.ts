@@ -27,6 +27,8 @@ export interface MountWorkerData {
   readonly trace: TraceNotes | undefined;
   /** The file of the table of open files, when that shall outlive this process. */
   readonly openFiles: number | undefined;
+  /** The file of the log of requests, as that. */
+  readonly requests: number | undefined;
   /** See `SessionOptions.takeOver`. */
   readonly takeOver: NegotiatedSession | undefined;
   /** See `SessionOptions.givenUp`. */

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { describeError, Failure } from '../base/errors.ts';
 import { FileCache } from '../cache/file-cache.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
@@ -78,6 +79,7 @@ export class MountServer {
       xattrs: options.xattrs,
       trace: options.trace,
       openFiles: options.kept?.openFiles,
+      requests: options.kept?.requests,
       takeOver: options.kept?.predecessor?.session,
       givenUp: this.#givenUp,
     };
@@ -102,6 +104,8 @@ export class MountServer {
       this.#source = mount.source;
       const session = await this.#started.promise;
       kept?.save({ mountpoint: this.#mountpoint, source: this.#source, session });
+      // A new request lets the session end what a predecessor left that nobody knows (`RequestLog`).
+      if (kept?.predecessor !== undefined) statfs(this.#mountpoint).catch(() => {});
       await raiseReadahead(this.#mountpoint);
       return { mountpoint: this.#mountpoint, session };
     } catch (error) {

@@ -12,6 +12,7 @@ import { initBlockCodec } from '../flist/block-codec.ts';
 import { sendReply } from '../fuse/device.ts';
 import type { OptionalFeature } from '../fuse/negotiate.ts';
 import { OpenFiles } from '../fuse/open-files.ts';
+import { RequestLog } from '../fuse/request-log.ts';
 import { serve } from '../fuse/session.ts';
 import { BlockKeeper } from './fetch/block-keeper.ts';
 import { BlockMemory } from './fetch/block-memory.ts';
@@ -74,6 +75,7 @@ async function serveMount(): Promise<void> {
     givenUp: data.givenUp,
     wanted: wantedFeatures(data.io, table),
     openFiles,
+    ...(data.requests !== undefined && { requests: new RequestLog(data.requests, device) }),
     onStart(session) {
       if (opener instanceof PassthroughOpener) opener.start(session, openFiles);
       tell({ type: 'started', session });

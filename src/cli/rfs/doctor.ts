@@ -35,8 +35,8 @@ function linesOf({ way, mount, passthrough }: MountReport): string[] {
   else
     say(
       'take-over',
-      'partly: what a dead server was asked is not asked again',
-      'it takes Linux 6.9 or newer',
+      'yes: what a dead server was asked is in a log; what it had just read may be an error',
+      'Linux 6.9 or newer asks again',
     );
   if (mount.readahead > 128) say('readahead', `${mount.readahead} KiB`);
   else
