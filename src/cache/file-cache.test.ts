@@ -451,3 +451,45 @@ describe('a directory', () => {
     expect(warnings).toEqual([]);
   });
 });
+
+describe('a file that has a block at several places', () => {
+  const [a, b, c] = [1, 2, 3].map((byte) => Buffer.alloc(blockSize, byte)) as [Buffer, Buffer, Buffer];
+  const file = () => fileOf(Buffer.concat([a, b, c, b, b, a.subarray(9)]));
+
+  test('gives it at all of them once it was put at one, and at no other', () => {
+    const { cache } = emptyCache();
+    const repeated = file();
+    cache.put(repeated, 3, b);
+    expect(blocksGiven(cache, repeated)).toEqual([false, true, false, true, true, false]);
+    expect(Array.from({ length: 6 }, (_, i) => cache.has(repeated, i))).toEqual([
+      false,
+      true,
+      false,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  test('becomes whole with each block put once', () => {
+    const { cache, directory } = emptyCache();
+    const repeated = file();
+    for (const index of [0, 4, 2, 5]) cache.put(repeated, index, repeated.plain(index));
+    expect(gives(cache, repeated)).toBe(true);
+    expect(cache.openWhole(repeated)).toBeUndefined();
+    const steps = cache.prepareWhole(repeated);
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    expect(step.value).toBe(true);
+    cache.openWhole(repeated)!.close();
+    expect(readFileSync(placeOf(directory, repeated)).equals(repeated.bytes)).toBe(true);
+  });
+
+  test('gives none of them when the first is damaged', () => {
+    const { cache, directory } = emptyCache();
+    const repeated = file();
+    cache.put(repeated, 1, b);
+    flipBit(placeOf(directory, repeated, '.part'), blockSize + 7);
+    expect(blocksGiven(cache, repeated)).toEqual([false, false, false, false, false, false]);
+  });
+});

@@ -8,6 +8,7 @@ import { pagesOf } from './journal.ts';
 import { type OpenFile, OpenFiles, readExactly } from './open-files.ts';
 import {
   fileName,
+  firstPlace,
   hasAllBlocks,
   isZeroBlock,
   type PlainBlock,
@@ -117,10 +118,7 @@ export class FileCache {
         const index = Math.floor((offset + done) / blockSize);
         const start = offset + done - index * blockSize;
         const piece = target.subarray(done, done + Math.min(target.length - done, blockSize - start));
-        if (!this.#readFile(piece, file, index, start, verify)) {
-          const block = file.block(index);
-          if (!this.#readBlock(piece, block, start, verify)) return false;
-        }
+        if (!this.#readAnywhere(piece, file, index, start, verify)) return false;
         done += piece.length;
       }
       return true;
@@ -132,6 +130,8 @@ export class FileCache {
   has(file: PlainFile, index: number): boolean {
     if (!hasAllBlocks(file) || index >= file.count) return false;
     if (file.count > 1 && (this.#files.hasWhole(file) || this.#hasInPart(file, index))) return true;
+    const first = firstPlace(file, index);
+    if (first !== index && this.#hasInPart(file, first)) return true;
     return this.#files.hasBlock(file.block(index));
   }
 
@@ -169,11 +169,9 @@ export class FileCache {
    */
   put(file: PlainFile, index: number, plain: Uint8Array): void {
     if (!hasAllBlocks(file) || plain.length !== sizeOfBlock(file.size, index)) return;
-    const pages = pagesOf(plain.length);
-    if (Atomics.load(this.#words, Word.room) < pages) return; // until somebody has made room
+    if (Atomics.load(this.#words, Word.room) < pagesOf(plain.length)) return; // until somebody has made room
     try {
-      if (file.count === 1) this.#files.writeBlock(file.block(0), plain);
-      else this.#putPart(file, index, plain);
+      const pages = pagesOf(plain.length) * this.#putWhere(file, index, plain);
       this.#files.canWrite();
       Atomics.add(this.#words, Word.grown, pages);
       if (Atomics.load(this.#words, Word.room) !== unlimited) Atomics.sub(this.#words, Word.room, pages);
@@ -272,6 +270,14 @@ export class FileCache {
     );
   }
 
+  /** Reads a part of a block from its place in the file, from the first place with the same block, or from a file of its own. */
+  #readAnywhere(target: Uint8Array, file: PlainFile, index: number, start: number, verify: boolean): boolean {
+    if (this.#readFile(target, file, index, start, verify)) return true;
+    const first = firstPlace(file, index);
+    if (first !== index && this.#readFile(target, file, first, start, verify)) return true;
+    return this.#readBlock(target, file.block(index), start, verify);
+  }
+
   #readFile(target: Uint8Array, file: PlainFile, index: number, start: number, verify: boolean): boolean {
     const known = this.#open.get(fileName(file));
     if (known !== undefined && this.#readKnown(known, index, undefined, target, start)) return true;
@@ -365,19 +371,34 @@ export class FileCache {
     return undefined;
   }
 
-  #putPart(file: PlainFile, index: number, plain: Uint8Array): void {
+  /** Returns at how many places it was written. */
+  #putWhere(file: PlainFile, index: number, plain: Uint8Array): number {
+    if (file.count > 1) return this.#putPart(file, index, plain);
+    this.#files.writeBlock(file.block(0), plain);
+    return 1;
+  }
+
+  #putPart(file: PlainFile, index: number, plain: Uint8Array): number {
     const name = fileName(file);
     let part = this.#writers.get(name);
     if (!part?.isThere()) {
       part = this.#files.openPart(file);
-      if (part === undefined) return; // somebody else has made it whole
+      if (part === undefined) return 0; // somebody else has made it whole
       this.#writers.add(part);
     }
-    const { descriptor, map } = part;
-    const look = this.#files.trust.change(descriptor, () => writeFully(descriptor, plain, index * blockSize));
-    this.#files.trust.setRight(file.block(index).key, index, look);
-    writeFully(map!, Buffer.of(1), flagAt(file.count, index));
+    // A block that the file has at many places is written at two of them: in the first it is found for all others.
+    const first = firstPlace(file, index);
+    const places = first === index || isFlagged(part, file.count, first) ? [index] : [first, index];
+    for (const place of places) this.#putAt(part, file, place, plain);
     if (isComplete(part, file.count)) this.#finish(part, file);
+    return places.length;
+  }
+
+  #putAt({ descriptor, map }: OpenFile, file: PlainFile, index: number, plain: Uint8Array): void {
+    const { trust } = this.#files;
+    const look = trust.change(descriptor, () => writeFully(descriptor, plain, index * blockSize));
+    trust.setRight(file.block(index).key, index, look);
+    writeFully(map!, Buffer.of(1), flagAt(file.count, index));
   }
 
   #finish({ name, descriptor }: OpenFile, file: PlainFile): void {
@@ -453,5 +474,5 @@ function fileOf(block: PlainBlock): PlainFile {
 
 function isComplete({ map }: OpenFile, count: number): boolean {
   const flags = Buffer.alloc(count);
-  return readExactly(map!, flags, flagAt(count, 0)) && flags.every((flag) => flag === 1);
+  return readExactly(map!, flags, flagAt(count, 0)) && flags.equals(Buffer.alloc(count, 1));
 }

@@ -63,3 +63,28 @@ export function fileName(file: PlainFile): string {
   }
   return name;
 }
+
+const repetitions = new WeakMap<PlainFile, ReadonlyMap<number, number>>();
+
+/** The first place in a file with the block of a place: that place itself, where the file has the block only once. */
+export function firstPlace(file: PlainFile, index: number): number {
+  let known = repetitions.get(file);
+  if (known === undefined) {
+    known = repetitionsOf(file);
+    repetitions.set(file, known);
+  }
+  return known.get(index) ?? index;
+}
+
+/** By place: the first one with the same block. Zeros are not looked for: holes are as good. */
+function repetitionsOf(file: PlainFile): Map<number, number> {
+  const firsts = new Map<string, number>();
+  const found = new Map<number, number>();
+  for (let index = 0; index < file.count; index++) {
+    const block = file.block(index);
+    const first = firsts.get(block.key);
+    if (first === undefined) firsts.set(block.key, index);
+    else if (block.size === file.block(first).size && !isZeroBlock(block)) found.set(index, first);
+  }
+  return found;
+}

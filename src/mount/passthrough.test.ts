@@ -12,6 +12,9 @@ import { serverOf } from './upgrade.ts';
 
 beforeAll(requireFuse);
 
+/** For a file that is joined from its blocks: it is not looked at again so soon. */
+const longEnough = { timeout: 20_000 };
+
 /** Of one block, of several, and of so many that they are not hashed while somebody waits for the file. */
 const sizes = { small: 1000, block: 200_000, blocks: 3_000_000, many: 9_000_000 };
 
@@ -78,6 +81,23 @@ test('a file that was read for the first time is passed through the next', async
       return mounted.statistics().counters.read - before;
     })
     .toBe(0);
+});
+
+test('a file with equal blocks is passed through as any other', async () => {
+  const places = await makePlaces();
+  const block = randomBytes(1 << 19);
+  await writeFile(join(places.source, 'equal'), Buffer.concat([block, block, randomBytes(1 << 19), block]));
+  await packSource(places);
+  const mounted = await mountForTest(places, { io: 'passthrough' });
+  await sh('cmp $1/equal $2/equal', places.mountpoint, places.source);
+  await expect
+    .poll(async () => {
+      const before = mounted.statistics().counters.read;
+      await sh('dd if=$1/equal iflag=direct bs=1M count=1 status=none >/dev/null', places.mountpoint);
+      return mounted.statistics().counters.read - before;
+    }, longEnough)
+    .toBe(0);
+  await sh('cmp $1/equal $2/equal', places.mountpoint, places.source);
 });
 
 test('a cached file that was damaged is not passed through, and is right', async () => {
