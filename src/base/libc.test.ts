@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync } from 'node:fs';
+import { closeSync, lstatSync, openSync } from 'node:fs';
 import { mkdtempDisposable, open, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -76,6 +76,11 @@ test('both times are set to the nanosecond, of links and before the epoch too', 
   libc.setTimes(link, access, { seconds: 0, nanoseconds: 1 });
   expect(stat('%.9X %.9Y', file)).toBe('1700000000.123456789 -4.000000001');
   expect(stat('%.9Y', link)).toBe('0.000000001');
+  const descriptor = openSync(file, 'r');
+  libc.setTimes(descriptor, access, { seconds: 9, nanoseconds: 87_654_321 });
+  closeSync(descriptor);
+  expect(stat('%.9X %.9Y', file)).toBe('1700000000.123456789 9.087654321');
+  expect(thrownBy(() => libc.setTimes(descriptor, access, access))).toMatchObject({ code: 'EBADF' });
 });
 
 test('fifos, sockets and, as root, devices are made', async () => {

@@ -24,8 +24,8 @@ export interface Libc {
   setXattr(path: LibcPath, name: string, value: Uint8Array): void;
   /** Makes a fifo, a socket or a device (mknod(2)); the umask counts. @param mode type and permission bits. */
   makeNode(path: LibcPath, mode: number, device?: { readonly major: number; readonly minor: number }): void;
-  /** Sets both times to the nanosecond (utimensat(2)). */
-  setTimes(path: LibcPath, access: Timespec, modification: Timespec): void;
+  /** Sets both times of a path, or of an open file, to the nanosecond (utimensat(2), futimens(3)). */
+  setTimes(what: LibcPath | number, access: Timespec, modification: Timespec): void;
   /** The next offset at or after `from` that holds data (lseek(2), SEEK_DATA); undefined when there is none. */
   seekData(fd: number, from: number): number | undefined;
   /** The next hole at or after `from`, the end of the file counting as one (SEEK_HOLE); undefined past the end. */
@@ -78,6 +78,7 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
   );
   const mknod = process.func('int mknod(const void *path, uint32_t mode, uint64_t dev)');
   const utimensat = process.func('int utimensat(int dir, const void *path, const void *times, int flags)');
+  const futimens = process.func('int futimens(int fd, const void *times)');
   const lseek = process.func('int64_t lseek(int fd, int64_t offset, int whence)');
   const fadvise = process.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)');
   const syncfs = process.func('int syncfs(int fd)');
@@ -119,12 +120,16 @@ function bind(koffi: typeof import('koffi')['default']): Libc {
     makeNode(path, mode, device = { major: 0, minor: 0 }) {
       if (mknod(cPath(path), mode, makedev(device.major, device.minor)) !== 0) throw failure('mknod', path);
     },
-    setTimes(path, access, modification) {
+    setTimes(what, access, modification) {
       times[0] = BigInt(access.seconds);
       times[1] = BigInt(access.nanoseconds);
       times[2] = BigInt(modification.seconds);
       times[3] = BigInt(modification.nanoseconds);
-      if (utimensat(atCurrentDirectory, cPath(path), times, noFollow) !== 0) throw failure('utimensat', path);
+      const result =
+        typeof what === 'number'
+          ? futimens(what, times)
+          : utimensat(atCurrentDirectory, cPath(what), times, noFollow);
+      if (result !== 0) throw failure('utimensat', what);
     },
     seekData: (fd, from) => seek(fd, from, seekDataFlag),
     seekHole: (fd, from) => seek(fd, from, seekHoleFlag),

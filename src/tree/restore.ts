@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   fstatSync,
+  futimesSync,
   lchownSync,
   lutimesSync,
   openSync,
@@ -83,7 +84,7 @@ export class Restorer {
   finish(place: Place, entry: Metadata & { readonly kind: EntryKind }, file?: number): void {
     if (this.#owners) lchownSync(place, entry.uid, entry.gid);
     if (entry.xattrs !== undefined) this.#setXattrs(place, entry.xattrs);
-    this.setTime(place, entry);
+    this.setTime(file ?? place, entry);
     if (file !== undefined) fchmodSync(file, this.#allowedMode(entry, file));
     else if (entry.kind !== 'symlink') chmodItself(place, entry.mode);
   }
@@ -101,13 +102,14 @@ export class Restorer {
     }
   }
 
-  /** Sets both times to the modification time. */
-  setTime(place: Place, { mtime, mtimeNs = 0 }: Metadata): void {
+  /** Sets both times of a place, or of an open file, to the modification time. */
+  setTime(place: Place | number, { mtime, mtimeNs = 0 }: Metadata): void {
     const time = { seconds: mtime, nanoseconds: mtimeNs };
     if (this.#libc !== undefined) this.#libc.setTimes(place, time, time);
     else {
       const text = `${mtime + mtimeNs / 1e9}`; // as a number Node takes a negative time for now
-      lutimesSync(place, text, text);
+      if (typeof place === 'number') futimesSync(place, text, text);
+      else lutimesSync(place, text, text);
     }
   }
 

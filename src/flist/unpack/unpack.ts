@@ -5,6 +5,7 @@ import { forEachParallel } from '../../base/parallel.ts';
 import { threadsWorth } from '../../base/threads.ts';
 import { walkRows } from '../../tree/children.ts';
 import type { Loss } from '../../tree/restore.ts';
+import { blockSize } from '../block-codec.ts';
 import { kindOfMode } from '../inode.ts';
 import type { Manifest } from '../manifest.ts';
 import { blockCountAt, type ManifestColumns, pathAt } from '../manifest-columns.ts';
@@ -51,6 +52,8 @@ export interface UnpackSummary {
 
 /** Blocks of a file that one job takes; a larger file is written by several threads. */
 const blocksPerPiece = 16;
+/** Plain bytes after which a job gets no further files. */
+const bytesPerJob = blocksPerPiece * blockSize;
 
 /**
  * Writes the files of a manifest into a directory with modes, owners, times, links, attributes and special files, on all cores. Nothing
@@ -185,14 +188,18 @@ class Unpacking {
     const { onProgress = () => {} } = this.#options;
     const { bytes: totalBytes, blocks: totalBlocks } = this.#totals;
     let blocks = 0;
-    await forEachParallel(jobsOf(doing, pieces, crew.piecesPerJob), crew.concurrency, async (job, signal) => {
-      const result = await crew.run(job, signal);
-      for (const { row, loss } of result.losses) this.#countLoss(row, loss);
-      onDone(job, result);
-      for (const { from, to } of job.pieces) blocks += to - from;
-      const bytes = totalBlocks === 0 ? 0 : Math.round((totalBytes * blocks) / totalBlocks);
-      onProgress({ doing: doing === 'write' ? 'unpack' : 'verify', blocks, totalBlocks, bytes });
-    });
+    await forEachParallel(
+      this.#jobs(doing, pieces, crew.piecesPerJob),
+      crew.concurrency,
+      async (job, signal) => {
+        const result = await crew.run(job, signal);
+        for (const { row, loss } of result.losses) this.#countLoss(row, loss);
+        onDone(job, result);
+        for (const { from, to } of job.pieces) blocks += to - from;
+        const bytes = totalBlocks === 0 ? 0 : Math.round((totalBytes * blocks) / totalBlocks);
+        onProgress({ doing: doing === 'write' ? 'unpack' : 'verify', blocks, totalBlocks, bytes });
+      },
+    );
   }
 
   /** @param onLarge called before the first piece of a file that has several. */
@@ -203,6 +210,25 @@ class Unpacking {
       for (let from = 0; from === 0 || from < count; from += blocksPerPiece)
         yield { row, from, to: Math.min(from + blocksPerPiece, count) };
     }
+  }
+
+  /** Gathers pieces into jobs that are worth their message, of bounded size. */
+  *#jobs(doing: Job['doing'], pieces: Iterable<Piece>, most: number): Generator<Job> {
+    let gathered: Piece[] = [];
+    let bytes = 0;
+    for (const piece of pieces) {
+      gathered.push(piece);
+      bytes += this.#bytesOf(piece);
+      if (gathered.length < most && bytes < bytesPerJob) continue;
+      yield { doing, pieces: gathered };
+      gathered = [];
+      bytes = 0;
+    }
+    if (gathered.length > 0) yield { doing, pieces: gathered };
+  }
+
+  #bytesOf({ row, from, to }: Piece): number {
+    return Math.min(to * blockSize, this.#columns.size[row]!) - from * blockSize;
   }
 
   *#fileRows(): Generator<number> {
@@ -227,19 +253,4 @@ function totalsOf(columns: ManifestColumns): { files: number; bytes: number; blo
     totals.blocks += blockCountAt(columns, row);
   }
   return totals;
-}
-
-/** Gathers pieces into jobs that are worth their message, of bounded size. */
-function* jobsOf(doing: Job['doing'], pieces: Iterable<Piece>, most: number): Generator<Job> {
-  let gathered: Piece[] = [];
-  let blocks = 0;
-  for (const piece of pieces) {
-    gathered.push(piece);
-    blocks += piece.to - piece.from;
-    if (gathered.length < most && blocks < blocksPerPiece) continue;
-    yield { doing, pieces: gathered };
-    gathered = [];
-    blocks = 0;
-  }
-  if (gathered.length > 0) yield { doing, pieces: gathered };
 }
