@@ -79,14 +79,17 @@ export class CacheDirectory {
   #isOurs(make: boolean): boolean {
     if (this.#isPrivate !== undefined) return this.#isPrivate;
     if (make) this.make();
-    const root = statSync(this.path);
+    const root = statSync(this.path, { throwIfNoEntry: false });
+    if (root === undefined) throw notThere;
     this.#isPrivate = isTrusted(root);
     return this.#isPrivate;
   }
 
   #look(path: string, make: boolean): void {
     if (make) makeUnlessThere(path);
-    if (!lstatSync(path).isDirectory()) throw notADirectory(path);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) throw notThere;
+    if (!stats.isDirectory()) throw notADirectory(path);
   }
 
   #descend<Result>(above: string, below: string, make: boolean, use: (path: string) => Result): Result {
@@ -95,6 +98,11 @@ export class CacheDirectory {
     );
   }
 }
+
+/** Made once: to say for each block that it is not there would take as long as to read and decode a small one. */
+const notThere = Object.assign(new Error('ENOENT: there is no such directory in the cache'), {
+  code: 'ENOENT',
+});
 
 /** Whether nobody but its owner and root can change a file or a directory, and the owner is we, or root. */
 export function isTrusted({ uid, mode }: Stats): boolean {
