@@ -1,10 +1,11 @@
 /**
  * Makes `lib/` of `src/`: JavaScript and type declarations for the npm package, because Node.js runs TypeScript as it is but not
- * inside `node_modules`. `npm pack` runs it.
+ * inside `node_modules`; and `rfs` as one file. `npm pack` runs it.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleRfs } from './bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 const library = join(root, 'lib');
@@ -22,6 +23,14 @@ for (const file of globSync('**/*.{js,d.ts}', { cwd: library })) {
   writeFileSync(path, readFileSync(path, 'utf8').replace(names, "$1$2.js'"));
 }
 
-const program = join(library, 'cli/rfs.js');
-writeFileSync(program, `#!/usr/bin/env node\n${readFileSync(program, 'utf8')}`);
-chmodSync(program, 0o755);
+const bundle = join(library, 'bundle');
+mkdirSync(bundle);
+for (const [name, content] of (await bundleRfs(bundle)).files) writeFileSync(join(bundle, name), content);
+
+// Compiled code is kept beside the program, where whoever may write there has started it. Threads get it by the environment.
+const start = `#!/usr/bin/env node
+process.env.NODE_COMPILE_CACHE ??= require('node:path').join(__dirname, 'compiled');
+require('node:module').enableCompileCache(process.env.NODE_COMPILE_CACHE);
+require('./rfs.cjs');
+`;
+writeFileSync(join(bundle, 'start.cjs'), start, { mode: 0o755 });

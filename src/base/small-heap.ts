@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /** V8's flags, with what we want and what V8 has by itself. */
@@ -7,9 +6,10 @@ const heapFlags = [
   { name: '--heap-growing-percent', small: 100, usual: 0 },
 ] as const;
 
-let isSmall = false;
+let isWanted = false;
 /** Threads that do not work yet. */
 let starting = 0;
+let isSet = false;
 
 /**
  * Keeps V8 from taking memory for garbage, for commands that make and forget millions of small objects. Young objects get the
@@ -19,8 +19,8 @@ let starting = 0;
  * what Node.js brings along for itself.
  */
 export function keepHeapSmall(): void {
-  isSmall = true;
-  setHeapFlags();
+  isWanted = true;
+  setImmediate(setHeapFlags);
 }
 
 /**
@@ -40,7 +40,9 @@ export function startThread(file: URL, options: WorkerOptions): Worker {
 }
 
 function setHeapFlags(): void {
-  if (!isSmall) return;
-  for (const { name, small, usual } of heapFlags)
-    setFlagsFromString(`${name}=${starting === 0 ? small : usual}`);
+  const shallBe = isWanted && starting === 0;
+  if (shallBe === isSet) return;
+  isSet = shallBe;
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8'); // takes 2 ms, which most commands can do without
+  for (const { name, small, usual } of heapFlags) setFlagsFromString(`${name}=${isSet ? small : usual}`);
 }

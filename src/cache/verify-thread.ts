@@ -7,7 +7,9 @@ import { checkEntry } from './check-entry.ts';
 import { idEncoder } from './id-encoder.ts';
 import { type DamagedEntry, type ShardFindings, type ShardRequest, verifyCacheRole } from './verify-cache.ts';
 
-if (!isMainThread && workerData?.role === verifyCacheRole) {
+if (!isMainThread && workerData?.role === verifyCacheRole) void verifyShards();
+
+async function verifyShards(): Promise<void> {
   await initBlockCodec();
   const tools = { idOf: await idEncoder(), onRead: () => undefined };
   parentPort!.on('message', async ({ directory, shard }: ShardRequest) => {

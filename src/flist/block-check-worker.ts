@@ -11,12 +11,17 @@ import {
   directoryCheckRole,
 } from './directory-check.ts';
 
-if (!isMainThread && workerData?.role === blockCheckRole) {
+if (!isMainThread && workerData?.role === blockCheckRole) void checkBlocks();
+else if (!isMainThread && workerData?.role === directoryCheckRole) void checkDirectories();
+
+async function checkBlocks(): Promise<void> {
   await initBlockCodec();
   parentPort!.on('message', ({ blob, ref, size }: CheckRequest) => {
     parentPort!.postMessage(checkBlock(blob, ref, size));
   });
-} else if (!isMainThread && workerData?.role === directoryCheckRole) {
+}
+
+async function checkDirectories(): Promise<void> {
   const checker = await DirectoryChecker.create(workerData);
   parentPort!.on('message', (job: DirectoryCheckJob) => parentPort!.postMessage(answerOf(checker, job)));
 }

@@ -20,15 +20,21 @@ const tagSize = 16;
 
 let blake2b: Blake2b256 | undefined;
 let uncompress: SnappyDecode = snappyDecode;
+let nativeDecode: ReturnType<typeof nativeSnappyDecode> | undefined;
 
 /**
  * Loads the hash function, and the native decoder where there is one. To be awaited once before `blockKey` and `decodeBlock`;
  * `encodeBlock` does it by itself.
  */
 export async function initBlockCodec(): Promise<void> {
-  if (blake2b !== undefined) return;
-  uncompress = (await nativeSnappyDecode()) ?? snappyDecode;
-  blake2b = await loadBlake2b();
+  nativeDecode ??= nativeSnappyDecode();
+  uncompress = (await nativeDecode) ?? snappyDecode;
+  await initBlockHash();
+}
+
+/** The part of `initBlockCodec` that is enough for `blockKey`. */
+export async function initBlockHash(): Promise<void> {
+  blake2b ??= await loadBlake2b();
 }
 
 function hash(data: Uint8Array): string {

@@ -6,8 +6,10 @@ import { DirectWriter } from '../store/direct-writer.ts';
 import type { BlockId } from '../store/store.ts';
 import { type CopyThreadData, copyThreadRole, type ThreadCopy } from './copy-threads.ts';
 
-if (!isMainThread && (workerData as CopyThreadData | null)?.role === copyThreadRole) {
-  const { from, to } = workerData as CopyThreadData;
+const data = workerData as CopyThreadData | null;
+if (!isMainThread && data?.role === copyThreadRole) void copyBlocks(data);
+
+async function copyBlocks({ from, to }: CopyThreadData): Promise<void> {
   const blake2b = await loadBlake2b();
   const [reader, writer] = [new DirectReader(from), new DirectWriter(to)];
   const copy = (id: BlockId): ThreadCopy | undefined => {

@@ -40,7 +40,7 @@ export class KeptMount<Handover = unknown> {
   readonly #state: number;
   readonly #manifest: number;
   readonly #plan: Plan<Handover>;
-  #keeper: Keeper | undefined;
+  #keeper: Promise<Keeper> | undefined;
   #isSaved = false;
 
   private constructor(
@@ -77,7 +77,9 @@ export class KeptMount<Handover = unknown> {
       openFiles: createStateFile(),
       requests: createStateFile(),
     };
-    return new KeptMount(files, plan, { begun });
+    const kept = new KeptMount(files, plan, { begun });
+    kept.#start().catch(() => {}); // whoever needs it hears of it
+    return kept;
   }
 
   /**
@@ -121,12 +123,18 @@ export class KeptMount<Handover = unknown> {
    * @returns the source of the mount: a pid that stays while servers come and go
    */
   async startKeeper(): Promise<string> {
+    const keeper = await this.#start();
+    return this.predecessor?.source ?? String(keeper.pid);
+  }
+
+  /** A process takes time to start, so it is begun before it is needed. */
+  #start(): Promise<Keeper> {
     const { device, openFiles, requests } = this;
-    this.#keeper = await Keeper.start({
+    this.#keeper ??= Keeper.start({
       command: this.#plan.command,
       files: { device, openFiles, requests, state: this.#state, manifest: this.#manifest },
     });
-    return this.predecessor?.source ?? String(this.#keeper.pid);
+    return this.#keeper;
   }
 
   /** From here on another server can take over. */
@@ -143,14 +151,14 @@ export class KeptMount<Handover = unknown> {
 
   /** Closes the device everywhere, so that who waits for an answer gets an error: nobody shall take over. */
   giveUp(): void {
-    this.#keeper?.end();
+    this.end();
     if (takesOver()) process.kill(process.ppid, 'SIGKILL');
     closeSync(this.device);
   }
 
   /** The mount has ended: nobody shall take over. */
   end(): void {
-    this.#keeper?.end();
+    this.#keeper?.then((keeper) => keeper.end()).catch(() => {});
   }
 }
 

@@ -104,6 +104,7 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   const worker = options.worker ?? new URL('./worker.ts', import.meta.url);
   const thread = options.thread ?? new ServingThread(worker);
   const { parts, begun } = await begin(options, log).catch(async (error) => {
+    kept?.end();
     await Promise.all([kept?.begun?.abandon(), thread.stop()]);
     throw error;
   });
@@ -127,7 +128,8 @@ export async function mountFlist(options: MountFlistOptions): Promise<MountedFli
   const upkeep = server.fetch.cache && CacheUpkeep.start(server.fetch.cache, { size, scrub, log });
   const done = server.done.finally(() => Promise.all([trace?.close(), upkeep?.stop()]));
   done.catch(() => {}); // a mount that fails says so itself
-  const [{ mountpoint, session }] = await Promise.all([server.mount(), initBlockCodec()]);
+  const mounting = server.mount(); // which starts other programs first; meanwhile the codec is loaded
+  const [{ mountpoint, session }] = await Promise.all([mounting, initBlockCodec()]);
   if (io === 'passthrough' && options.io === io && !session.features.includes('passthrough'))
     log(`files are not passed through: the kernel speaks FUSE 7.${session.minor} without it`);
   const { scheduler, statistics } = server.fetch;

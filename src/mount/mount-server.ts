@@ -57,9 +57,6 @@ export class MountServer {
   #mountpoint: string | undefined;
   #ended = false;
   #hasCodec = false;
-  readonly #codec = initBlockCodec().then(() => {
-    this.#hasCodec = true;
-  });
 
   constructor(options: MountServerOptions) {
     this.#options = options;
@@ -173,8 +170,13 @@ export class MountServer {
         break;
       default:
         if (this.#hasCodec) this.#fetch(message);
-        else void this.#codec.then(() => this.#fetch(message)); // a mount answers before that is loaded
+        else void this.#codec().then(() => this.#fetch(message)); // a mount answers before that is loaded
     }
+  }
+
+  async #codec(): Promise<void> {
+    await initBlockCodec();
+    this.#hasCodec = true;
   }
 
   #fetch(message: Exclude<MountMessage, { type: 'ready' | 'started' | 'log' }>): void {

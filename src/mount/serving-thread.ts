@@ -9,6 +9,22 @@ import { type MountMessage, type MountWorkerData, mountWorkerRole } from './mess
  * the rest of a mount takes, and both go on at the same time.
  */
 export class ServingThread {
+  static #prepared: ServingThread | undefined;
+
+  /** Starts a thread that the next `take` will get. It does not keep the process alive before. */
+  static prepare(): void {
+    ServingThread.#prepared = new ServingThread();
+    ServingThread.#prepared.#worker.unref();
+  }
+
+  /** A thread, the prepared one if there is one. */
+  static take(): ServingThread {
+    const thread = ServingThread.#prepared ?? new ServingThread();
+    ServingThread.#prepared = undefined;
+    thread.#worker.ref();
+    return thread;
+  }
+
   /** Settles with the end of the thread. @throws Failure when it broke down */
   readonly ended: Promise<void>;
   readonly #worker: Worker;

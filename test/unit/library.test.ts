@@ -62,12 +62,17 @@ describe('the package', () => {
     await run(join(root, 'node_modules/.bin/tsc'), ['-p', app]);
   });
 
-  test('brings rfs', async () => {
-    const { stdout } = await run(process.execPath, [
-      join(app, 'node_modules/zosbuilder/lib/cli/rfs.js'),
-      '--version',
-    ]);
-    expect(stdout.toString().trim()).toBe((JSON.parse(read('package.json')) as { version: string }).version);
+  test('brings rfs as one program, with its threads', async () => {
+    const { bin, version } = JSON.parse(read('package.json')) as { bin: { rfs: string }; version: string };
+    const rfs = (...args: string[]) =>
+      run(join(app, 'node_modules/zosbuilder', bin.rfs), args, { timeout: 30_000 });
+    expect((await rfs('--version')).stdout.toString().trim()).toBe(version);
+    const work = await mkdtemp(join(app, 'work-'));
+    const [manifest, store, copy] = ['manifest.fl', 'store', 'copy'].map((name) => join(work, name));
+    await rfs('pack', '-m', manifest!, '-s', `dir://${store}`, join(app, 'node_modules/zosbuilder/docs'));
+    await rfs('verify', manifest!);
+    await rfs('unpack', '-m', manifest!, copy!);
+    await run('diff', ['-r', join(app, 'node_modules/zosbuilder/docs'), copy!]);
   });
 
   test('holds no sources that Node would not run there, and no tests', async () => {

@@ -37,17 +37,20 @@ export async function mount(target: string, options: MountOptions, thread: Servi
       command: commandOf(inheritance),
       handover: inheritance,
     });
-  const mounted = await startAsDaemon(() => mountKept(inheritance, thread, keep));
-  await serve(mounted);
+  await serve(startAsDaemon(() => mountKept(inheritance, thread, keep)));
 }
 
 /** What no code expects ends the process, but not the mount. */
-async function serve(mounted: MountedFlist): Promise<void> {
-  process.on('uncaughtException', (error) => {
+async function serve(mounting: MountedFlist | Promise<MountedFlist>): Promise<void> {
+  const leaveWithError = (error: unknown) => {
     console.error(error);
     leaveAtOnce();
-  });
-  await serveUntilUnmounted(mounted, console.error);
+  };
+  const mounted = Promise.resolve(mounting).then(
+    () => void process.on('uncaughtException', leaveWithError),
+    () => {}, // of which the next line hears
+  );
+  await Promise.all([serveUntilUnmounted(mounting, console.error), mounted]);
 }
 
 /** In place of a server that died. Nobody hears of a failure but the log. */

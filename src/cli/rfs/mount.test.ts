@@ -11,7 +11,8 @@ import { makePlaces, type Places, packSource, requireFuse, sh } from '../../moun
 
 beforeAll(requireFuse);
 
-const program = join(import.meta.dirname, '../rfs.ts');
+/** What the launcher starts. */
+const program = join(import.meta.dirname, '../../../tools/with-bundle.cjs');
 
 async function packed(): Promise<Places> {
   const places = await makePlaces();
@@ -92,6 +93,19 @@ test('in the foreground the command serves until a signal, and blocks come from 
   expect(await sh('cat $1/file', places.mountpoint)).toBe('the content');
   server.kill('SIGINT');
   expect(await once(server, 'exit')).toEqual([0, null]);
+  expect(await findMount(places.mountpoint)).toBeUndefined();
+});
+
+test('a signal that comes as soon as there is a mount unmounts, and nobody takes over', async () => {
+  const places = await packed();
+  const args = ['mount', '-m', places.manifest, '-c', places.cache, places.mountpoint];
+  const server = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+  onTestFinished(() => void server.kill('SIGKILL'));
+  await expect.poll(() => findMount(places.mountpoint), { interval: 1, timeout: 20_000 }).toBeDefined();
+  const { pid } = await serverOf(places.mountpoint);
+  server.kill('SIGTERM');
+  expect(await once(server, 'exit')).toEqual([0, null]);
+  await ended(pid);
   expect(await findMount(places.mountpoint)).toBeUndefined();
 });
 

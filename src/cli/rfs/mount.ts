@@ -66,7 +66,7 @@ export default function define(command: Command): void {
 }
 
 async function serve(target: string, options: MountOptions): Promise<void> {
-  const thread = new ServingThread(); // which starts while the rest is loaded
+  const thread = ServingThread.take(); // which starts while the rest is loaded
   try {
     const { goOn, mount } = await import('./mount-serve.ts');
     if (takesOver()) await goOn(thread);

@@ -4,10 +4,8 @@ import { expect } from 'vitest';
 import { type RunOptions, run } from '../../base/exec.ts';
 import { testDirectory } from '../../store/test-directory.ts';
 
-const program = join(import.meta.dirname, '../rfs.ts');
-
-/** As in `tools/with-node24`: a start then takes half of the time. */
-const compiled = join(import.meta.dirname, '../../../node_modules/.cache/node-compile');
+/** What the launcher starts. */
+const program = join(import.meta.dirname, '../../../tools/with-bundle.cjs');
 
 /** What a command printed, and how it ended. */
 export interface Printed {
@@ -19,12 +17,7 @@ export interface Printed {
 /** Runs `rfs` as a user does. */
 export async function rfs(args: readonly string[], options: RunOptions = {}): Promise<Printed> {
   const accept = [0, 1, 2, 3, 4, 5, 6];
-  const env = { ...(options.env ?? process.env), NODE_COMPILE_CACHE: compiled };
-  const { code, stdout, stderr } = await run(process.execPath, [program, ...args], {
-    accept,
-    ...options,
-    env,
-  });
+  const { code, stdout, stderr } = await run(process.execPath, [program, ...args], { accept, ...options });
   return { code, out: stdout.toString(), error: stderr };
 }
 

@@ -5,14 +5,14 @@ import type { PackJob } from './job.ts';
 import { JobRunner, type JobRunnerOptions } from './job-runner.ts';
 import type { WorkerAnswer } from './messages.ts';
 
-const runner = await JobRunner.create(workerData as JobRunnerOptions);
-
-parentPort!.on('message', (job: PackJob) => {
-  const { answer, transfer } = done(job);
-  parentPort!.postMessage(answer, transfer);
+void JobRunner.create(workerData as JobRunnerOptions).then((runner) => {
+  parentPort!.on('message', (job: PackJob) => {
+    const { answer, transfer } = done(runner, job);
+    parentPort!.postMessage(answer, transfer);
+  });
 });
 
-function done(job: PackJob): { answer: WorkerAnswer; transfer: ArrayBuffer[] } {
+function done(runner: JobRunner, job: PackJob): { answer: WorkerAnswer; transfer: ArrayBuffer[] } {
   try {
     const result = runner.run(job);
     const blobs = result.added.flatMap(({ blob }) => (blob === undefined ? [] : [blob.buffer]));
