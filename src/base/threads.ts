@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 
 const most = 8;
-const mostForMany = 4;
+const mostForMany = 3;
 const many = 500_000;
 
 /** What one thread has done before others have begun. */

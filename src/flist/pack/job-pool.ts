@@ -1,8 +1,9 @@
-import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { Failure } from '../../base/errors.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
+import { blockThreads } from '../../base/threads.ts';
+import { BlockTable } from './block-table.ts';
 import { startThread } from '../../base/small-heap.ts';
 import type { JobResult, PackJob } from './job.ts';
 import { JobRunner, type JobRunnerOptions } from './job-runner.ts';
@@ -23,24 +24,24 @@ interface Thread {
 
 /** While a thread does one job, the next one waits with it. */
 const jobsPerThread = 2;
-/** More would wait for the one thread that walks and writes the rows. */
-const mostThreads = 16;
-
 /**
- * Does jobs in as many threads as there are cores. This thread is one of them whenever it would wait, unless blocks come back to
+ * Does jobs in as many threads as there are cores and memory for. This thread is one of them whenever it would wait, unless blocks come back to
  * it: then it has to be there for the store. Others are started when there is more than one job.
  */
 export class JobPool {
   readonly #options: JobRunnerOptions;
-  readonly #threadCount: number;
+  readonly #table: BlockTable;
+  readonly #threadCount: number | undefined;
   readonly #threads: Thread[] = [];
   readonly #queue: Task[] = [];
   /** Does jobs here. */
   #runner: JobRunner | undefined;
 
-  constructor(options: JobRunnerOptions, threadCount = Math.min(availableParallelism(), mostThreads)) {
+  /** @param threadCount as many as `blockThreads` says by default, which are fewer when many blocks take memory */
+  constructor(options: JobRunnerOptions, threadCount?: number) {
     this.#options = options;
-    this.#threadCount = options.directory === undefined ? threadCount : threadCount - 1;
+    this.#table = new BlockTable(options.blocks);
+    this.#threadCount = threadCount;
   }
 
   /** Jobs that no thread has yet. */
@@ -83,7 +84,18 @@ export class JobPool {
   }
 
   #start(): void {
-    for (let i = 0; i < this.#threadCount; i++) this.#threads.push(this.#newThread());
+    for (let i = 0; i < this.#mostThreads; i++) this.#threads.push(this.#newThread());
+  }
+
+  get #mostThreads(): number {
+    const count = this.#threadCount ?? blockThreads(this.#table.size);
+    return this.#options.directory === undefined ? count : count - 1;
+  }
+
+  /** Ends threads that are too many by now, when they have done what they were sent. */
+  #endSpareThreads(): void {
+    while (this.#threads.length > this.#mostThreads && this.#threads.at(-1)!.underway.length === 0)
+      void this.#threads.pop()!.worker.terminate();
   }
 
   #newThread(): Thread {
@@ -107,8 +119,10 @@ export class JobPool {
   }
 
   #dispatch(): void {
+    this.#endSpareThreads();
+    const threads = this.#threads.slice(0, this.#mostThreads);
     for (let load = 0; load < jobsPerThread; load++)
-      for (const { worker, underway } of this.#threads) {
+      for (const { worker, underway } of threads) {
         if (this.#queue.length === 0) return;
         if (underway.length > load) continue;
         const task = this.#queue.shift()!;
