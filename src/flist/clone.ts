@@ -2,10 +2,10 @@ import { type Check, getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
 import { claimBlock } from '../store/upkeep.ts';
 import { type BlockRef, encodeBlock } from './block-codec.ts';
-import { BlockIdSet } from './block-id-set.ts';
 import { type CopyCounts, copyBlocks } from './copy-blocks.ts';
 import type { Manifest } from './manifest.ts';
-import { blockAt, blockCountAt, plainSizeAt } from './manifest-columns.ts';
+import { blockAt } from './manifest-columns.ts';
+import { EqualBlocks, placedBlocks } from './placed-blocks.ts';
 
 /** A block with the size of its plain bytes, and its place among all of the manifest. */
 export interface SizedBlock extends BlockRef {
@@ -65,11 +65,8 @@ async function remake(block: BlockRef, plain: Uint8Array): Promise<Uint8Array | 
 
 /** Every block of a manifest, each id once, in the order of the files. */
 export function* uniqueBlocks({ columns }: Manifest): Generator<SizedBlock> {
-  const seen = new BlockIdSet();
-  for (let row = 0; row < columns.mode.length; row++)
-    for (let index = 0; index < blockCountAt(columns, row); index++) {
-      const place = columns.blockStart[row]! + index;
-      const ref = blockAt(columns, place);
-      if (seen.add(ref.id)) yield { ...ref, size: plainSizeAt(columns, row, index), place };
-    }
+  const equal = new EqualBlocks([columns], 'id');
+  for (const block of placedBlocks(columns))
+    if (equal.firstLike(block) === equal.numberOf(block))
+      yield { ...blockAt(columns, block.place), size: block.size, place: block.place };
 }
