@@ -37,7 +37,10 @@ const options = {
   legalComments: 'none',
   logLevel: 'silent',
   absWorkingDir: root,
-  banner: { js: `if(globalThis.${compileOnly})return;` },
+  banner: {
+    js: `if(globalThis.${compileOnly})return;
+const whenUsed=name=>{let used;return new Proxy({},{get:(_,key)=>(used??=require(name))[key]})};`,
+  },
 } satisfies BuildOptions;
 
 /**
@@ -59,11 +62,18 @@ export async function bundleRfs(directory: string): Promise<Bundle> {
       plugins: [placesOf(directory, (thread) => entries.includes(thread) || entries.push(thread))],
     });
     if (result.warnings.length > 0) throw new Error(result.warnings.map(({ text }) => text).join('; '));
-    files.set(name, result.outputFiles[0]!.contents);
+    files.set(
+      name,
+      Buffer.from(result.outputFiles[0]!.text.replaceAll(slowModules, '$1=whenUsed("node:$2")')),
+    );
     for (const input of Object.keys(result.metafile.inputs)) inputs.add(input);
   }
   return { files, inputs: [...inputs].sort() };
 }
+
+/** Modules of Node.js that take a millisecond or more to load (`node:crypto` 3 to 8), and are not used at every start. */
+const slowModules =
+  /(\bimport_node_\w+)=require\("node:(crypto|child_process|fs\/promises|https?|net|v8|vm|zlib)"\)/g;
 
 const threadFile = (source: string) =>
   `${relative(sources, source).replace(/\.ts$/, '').replaceAll('/', '-')}.cjs`;

@@ -1,5 +1,5 @@
 import type { ClientRequest, Agent as HttpAgent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpsAgent, type AgentOptions as HttpsOptions, request as httpsRequest } from 'node:https';
 import { errnoOf, Failure } from './errors.ts';
 
 // Not imported: that would look at all that it exports, and its WebSocket loads the whole of `fetch` for 20 ms.
@@ -33,7 +33,8 @@ export interface HttpOptions {
 /** Connections that are kept for the next request; idle ones do not keep the process alive. */
 export class HttpPool {
   readonly #http: HttpAgent;
-  readonly #https: HttpsAgent;
+  readonly #httpsOptions: HttpsOptions;
+  #https: HttpsAgent | undefined;
 
   /**
    * @param options.connections at most so many to one server; further requests wait for a free one
@@ -42,12 +43,14 @@ export class HttpPool {
   constructor({ connections = Number.POSITIVE_INFINITY, ca }: { connections?: number; ca?: string } = {}) {
     const kept = { keepAlive: true, maxSockets: connections };
     this.#http = new http.Agent(kept);
-    this.#https = new HttpsAgent({ ...kept, ...(ca !== undefined && { ca }) });
+    this.#httpsOptions = { ...kept, ...(ca !== undefined && { ca }) };
   }
 
   /** What node:http keeps the connections in. */
   agentOf(url: URL): HttpAgent {
-    return url.protocol === 'https:' ? this.#https : this.#http;
+    if (url.protocol !== 'https:') return this.#http;
+    this.#https ??= new HttpsAgent(this.#httpsOptions);
+    return this.#https;
   }
 }
 

@@ -28,6 +28,7 @@ let nativeDecode: ReturnType<typeof nativeSnappyDecode> | undefined;
  */
 export async function initBlockCodec(): Promise<void> {
   nativeDecode ??= nativeSnappyDecode();
+  createSecretKey(Buffer.alloc(1)); // node:crypto is loaded now, and not for the first block
   uncompress = (await nativeDecode) ?? snappyDecode;
   await initBlockHash();
 }

@@ -46,18 +46,18 @@ export function mountWay(): 'mount' | 'fusermount' {
  * @throws FuseError of `openDevice` and `mountDevice`; `missing-tool` without root and without fusermount3 or koffi
  */
 export async function beginMount(options: MountOptions): Promise<BegunMount> {
+  const mountpoint = await freeMountpoint(options.mountpoint);
   if (mountWay() === 'mount') {
     const device = openDevice();
     return {
       device,
-      complete: async (source = options.source) => ({
-        mountpoint: await mountDevice(device, { ...options, source }),
-        source,
-      }),
+      async complete(source = options.source) {
+        await mountOn(mountpoint, device, { ...options, source });
+        return { mountpoint, source };
+      },
       abandon: async () => closeSync(device),
     };
   }
-  const mountpoint = await freeMountpoint(options.mountpoint);
   const device = await mountByFusermount(mountpoint, options);
   return {
     device,
@@ -78,12 +78,16 @@ export async function beginMount(options: MountOptions): Promise<BegunMount> {
  */
 export async function mountDevice(fd: number, options: MountOptions): Promise<string> {
   const mountpoint = await freeMountpoint(options.mountpoint);
+  await mountOn(mountpoint, fd, options);
+  return mountpoint;
+}
+
+async function mountOn(mountpoint: string, fd: number, options: MountOptions): Promise<void> {
   const ids = `user_id=${process.getuid?.() ?? 0},group_id=${process.getgid?.() ?? 0}`;
   const flags = [...options.options, 'fd=3', 'rootmode=40000', ids].join(',');
   const args = ['-i', '-t', `fuse.${options.subtype}`, '-o', flags, options.source, mountpoint];
   const ended = await orMissing('mount', command('mount', args, { fd }));
   if (ended.code !== 0) throw mountFailure(mountpoint, ended.errors);
-  return mountpoint;
 }
 
 /**

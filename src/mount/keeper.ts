@@ -50,7 +50,8 @@ export function takesOver(): boolean {
  */
 export class Keeper {
   readonly #options: KeeperOptions;
-  #pid = 0;
+  #pid: number | undefined;
+  #ready = Promise.resolve();
   #child: ChildProcess | undefined;
   #parentWatch: NodeJS.Timeout | undefined;
   #ended = false;
@@ -64,13 +65,26 @@ export class Keeper {
    * @throws Failure `missing-tool` when there is no shell.
    */
   static async start(options: KeeperOptions): Promise<Keeper> {
-    const keeper = new Keeper(options);
-    if (takesOver()) keeper.#goOnWithParent();
-    else await keeper.#start();
+    const keeper = Keeper.begin(options);
+    await keeper.ready;
     return keeper;
   }
 
-  get pid(): number {
+  /** As `start`, without waiting for it. Rejections of `ready` are to be handled. */
+  static begin(options: KeeperOptions): Keeper {
+    const keeper = new Keeper(options);
+    if (takesOver()) keeper.#goOnWithParent();
+    else keeper.#ready = keeper.#start();
+    return keeper;
+  }
+
+  /** Settles when it keeps the device. @throws Failure `missing-tool` when there is no shell. */
+  get ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
     return this.#pid;
   }
 
@@ -100,6 +114,7 @@ export class Keeper {
         files.requests,
       ],
     });
+    this.#pid = child.pid;
     const line = lifeline(child).on('error', () => {}); // of a keeper that is killed
     try {
       await Promise.race([once(line, 'data'), once(child, 'exit')]);
@@ -113,7 +128,7 @@ export class Keeper {
     child.unref();
     line.unref();
     this.#child = child;
-    this.#pid = child.pid!;
+    if (this.#ended) this.end();
   }
 
   #goOnWithParent(): void {

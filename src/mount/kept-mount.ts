@@ -40,7 +40,7 @@ export class KeptMount<Handover = unknown> {
   readonly #state: number;
   readonly #manifest: number;
   readonly #plan: Plan<Handover>;
-  #keeper: Promise<Keeper> | undefined;
+  #keeper: Keeper | undefined;
   #isSaved = false;
 
   private constructor(
@@ -78,7 +78,7 @@ export class KeptMount<Handover = unknown> {
       requests: createStateFile(),
     };
     const kept = new KeptMount(files, plan, { begun });
-    kept.#start().catch(() => {}); // whoever needs it hears of it
+    kept.startKeeper().ready.catch(() => {}); // whoever needs it hears of it
     return kept;
   }
 
@@ -119,22 +119,18 @@ export class KeptMount<Handover = unknown> {
   }
 
   /**
-   * Starts the keeper; to be done before mounting.
-   * @returns the source of the mount: a pid that stays while servers come and go
+   * Starts the keeper, unless that is done: it needs time, so it is begun before everything else.
+   * @returns the source of the mount: a pid that stays while servers come and go, undefined when the keeper cannot be started; and when it
+   * keeps the mount, which fails then
    */
-  async startKeeper(): Promise<string> {
-    const keeper = await this.#start();
-    return this.predecessor?.source ?? String(keeper.pid);
-  }
-
-  /** A process takes time to start, so it is begun before it is needed. */
-  #start(): Promise<Keeper> {
+  startKeeper(): { readonly source: string | undefined; readonly ready: Promise<void> } {
     const { device, openFiles, requests } = this;
-    this.#keeper ??= Keeper.start({
+    this.#keeper ??= Keeper.begin({
       command: this.#plan.command,
       files: { device, openFiles, requests, state: this.#state, manifest: this.#manifest },
     });
-    return this.#keeper;
+    const { pid, ready } = this.#keeper;
+    return { source: this.predecessor?.source ?? pid?.toString(), ready };
   }
 
   /** From here on another server can take over. */
@@ -158,7 +154,7 @@ export class KeptMount<Handover = unknown> {
 
   /** The mount has ended: nobody shall take over. */
   end(): void {
-    this.#keeper?.then((keeper) => keeper.end()).catch(() => {});
+    this.#keeper?.end();
   }
 }
 

@@ -94,9 +94,11 @@ export class MountServer {
     const { kept, begun } = this.#options;
     let completed: ReturnType<BegunMount['complete']> | undefined;
     try {
-      this.#source = (await kept?.startKeeper()) ?? this.#source;
+      const keeper = kept?.startKeeper();
+      if (keeper?.source === undefined) await keeper?.ready;
+      this.#source = keeper?.source ?? this.#source;
       completed = kept?.predecessor ? Promise.resolve(kept.predecessor) : begun!.complete(this.#source);
-      const [mount] = await Promise.all([completed, this.#ready.promise]);
+      const [mount] = await Promise.all([completed, this.#ready.promise, keeper?.ready]);
       this.#mountpoint = mount.mountpoint;
       this.#source = mount.source;
       const session = await this.#started.promise;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +25,8 @@ const memory = '/dev/shm';
  * has it open; it lies in memory where there is a file system for that, for it may hold secrets.
  */
 export function createStateFile(): number {
-  const path = join(existsSync(memory) ? memory : tmpdir(), `.zosbuilder-${randomUUID()}`);
+  const name = `.zosbuilder-${process.pid}-${process.hrtime.bigint()}`;
+  const path = join(existsSync(memory) ? memory : tmpdir(), name);
   const fd = openSync(path, 'wx+', 0o600);
   unlinkSync(path);
   return fd;
