@@ -343,9 +343,9 @@ describe('with the previous flist', () => {
     });
 
     test.each([
-      ['', 'says of which directory it was'],
-      ['-x user.zosbuilder.source', 'does not say of which directory it was'],
-    ])('since the directory itself is another one%.0s, and the flist %s', async (forget) => {
+      ['says of which directory it was', ''],
+      ['does not say of which directory it was', '-x user.zosbuilder.source'],
+    ])('since the directory itself is another one, and the flist %s', async (_, forget) => {
       const at = await place();
       const { pack, meta, source, file } = at;
       for (const name of ['x', 'y']) makeTwin(file(name), name);
