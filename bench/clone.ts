@@ -28,7 +28,7 @@ async function measure(bench: Bench): Promise<string[]> {
   const into = (copy: (to: string) => Promise<unknown>) => async () => {
     const to = bench.fresh('to');
     const seconds = await timed(bench, () => copy(to));
-    emptyFiles(to);
+    await emptyFiles(to);
     return seconds;
   };
   const seconds = await inTurn(bench, {

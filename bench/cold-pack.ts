@@ -48,7 +48,7 @@ export async function coldPack(
     const pack = await packInto(bench, packer, directory, to);
     packs.get(packer.name)!.push(pack);
     await afterwards?.(to);
-    emptyFiles(to);
+    await emptyFiles(to);
     return pack.seconds;
   };
   const ours = {

@@ -30,7 +30,7 @@ async function measure(bench: Bench): Promise<string[]> {
   const into = (open: (root: string) => Put) => async () => {
     const root = bench.fresh('store');
     const seconds = await timed(bench, () => forEachParallel(ids, concurrency, open(root)));
-    emptyFiles(root);
+    await emptyFiles(root);
     return seconds;
   };
   const seconds = await inTurn(bench, {

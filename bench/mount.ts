@@ -39,7 +39,7 @@ async function measure(bench: Bench): Promise<string[]> {
       unpack: async () => {
         const to = bench.fresh('unpacked');
         const taken = await timed(bench, () => unpackAndRead(flist, to));
-        emptyFiles(to);
+        await emptyFiles(to);
         return taken;
       },
       mount: async () => {
@@ -50,7 +50,7 @@ async function measure(bench: Bench): Promise<string[]> {
           return taken;
         } finally {
           if (await findMount(mountpointIn(to))) await run('umount', [mountpointIn(to)]);
-          emptyFiles(to);
+          await emptyFiles(to);
         }
       },
     });

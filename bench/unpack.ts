@@ -35,7 +35,7 @@ async function measure(bench: Bench): Promise<string[]> {
   const to = (unpack: (target: string) => Promise<unknown>) => async () => {
     const target = bench.fresh('target');
     const seconds = await timed(bench, () => unpack(target));
-    emptyFiles(target);
+    await emptyFiles(target);
     return seconds;
   };
   const squashfs = join(packed, 'tree.squashfs');
