@@ -146,7 +146,7 @@ describe('where the kernel cannot send requests again', () => {
 
   test.each([
     ['cached', digest], // the kernel reads a page once more by itself
-    ['direct', 'Input/output error'],
+    ['direct', 'Stale file handle'],
   ] as const)('a request that a server had no time to note ends all the same, opened %s', async (mode, outcome) => {
     const { data, server, serveAgain } = await mountFixture(
       { isSilent: true, without, open: [mode] },

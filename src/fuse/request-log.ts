@@ -103,12 +103,15 @@ export class RequestLog {
     return this.#free.pop() ?? this.#slots++;
   }
 
-  /** A server that is killed between reading a request and noting it leaves one of which nobody knows more than its number, about. */
+  /**
+   * A server that is killed while it reads a request leaves one of which nobody knows more than its number, about. What goes by a path, the
+   * kernel asks once more by itself after ESTALE, and so it does with a page that was read ahead.
+   */
   #endLost(last: bigint, next: bigint): void {
     const known = new Set([...this.#kept.values(), next]);
     const first = last > disorder ? last - disorder : step;
     for (let unique = first; unique < next + disorder; unique += step)
-      if (!known.has(unique)) sendReply(this.#device, unique, constants.errno.EIO);
+      if (!known.has(unique)) sendReply(this.#device, unique, constants.errno.ESTALE);
   }
 }
 

@@ -35,7 +35,7 @@ function linesOf({ way, mount, passthrough }: MountReport): string[] {
   else
     say(
       'take-over',
-      'yes: what a dead server was asked is in a log; what it had just read may be an error',
+      'yes: what a dead server was asked is in a log; what it was just reading may get ESTALE',
       'Linux 6.9 or newer asks again',
     );
   if (mount.readahead > 128) say('readahead', `${mount.readahead} KiB`);
