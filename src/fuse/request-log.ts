@@ -32,8 +32,6 @@ export class RequestLog {
   readonly #free: number[] = [];
   #slots = 1;
   #many = fewSlots;
-  /** The number that a dead server noted last, until what it had not even noted is answered. */
-  #lastBefore: bigint | undefined;
 
   /**
    * @param fd a file, open for reading and writing
@@ -44,7 +42,10 @@ export class RequestLog {
     this.#device = device;
   }
 
-  /** Requests that a server before this one has read and not answered, the oldest first. They are kept: they need not be noted again. */
+  /**
+   * Goes on for a server that died, before anything else is read.
+   * @returns requests that it has read and not answered, the oldest first. They are kept: they need not be noted again
+   */
   takeOver(): Buffer[] {
     const bytes = Buffer.alloc(fstatSync(this.#fd).size);
     const length = readSync(this.#fd, bytes, 0, bytes.length, 0);
@@ -64,17 +65,14 @@ export class RequestLog {
       this.keep(current.unique);
       left.set(current.unique, current.bytes);
     }
-    this.#lastBefore = current?.unique ?? 0n;
+    this.#endLost(current?.unique ?? 0n);
     return [...left].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, request]) => request);
   }
 
-  /** A request was read that wants an answer; to be called before anything else is done for it. */
+  /** A request was read; to be called before anything else is done for it. */
   note(unique: bigint, bytes: Buffer): void {
     if ((unique & interruptBit) !== 0n) return;
     this.#write(bytes);
-    if (this.#lastBefore === undefined) return;
-    this.#endLost(this.#lastBefore, unique);
-    this.#lastBefore = undefined;
   }
 
   /** The request that was noted last is answered later. */
@@ -107,10 +105,9 @@ export class RequestLog {
    * A server that is killed while it reads a request leaves one of which nobody knows more than its number, about. What goes by a path, the
    * kernel asks once more by itself after ESTALE, and so it does with a page that was read ahead.
    */
-  #endLost(last: bigint, next: bigint): void {
-    const known = new Set([...this.#kept.values(), next]);
-    const first = last > disorder ? last - disorder : step;
-    for (let unique = first; unique < next + disorder; unique += step)
+  #endLost(last: bigint): void {
+    const known = new Set(this.#kept.values());
+    for (let unique = last > disorder ? last - disorder : step; unique < last + disorder; unique += step)
       if (!known.has(unique)) sendReply(this.#device, unique, constants.errno.ESTALE);
   }
 }

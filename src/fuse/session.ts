@@ -148,10 +148,9 @@ export function serve(fd: number, filesystem: Filesystem, options: SessionOption
       log = startSession(fd, header, request, options);
       continue;
     }
-    const noted = unanswered.has(header.opcode) ? undefined : log;
-    noted?.note(header.unique, bytes);
+    log?.note(header.unique, bytes);
     const isAnswered = answerRequest(fd, filesystem, openFiles, header, request, options);
-    if (!isAnswered) noted?.keep(header.unique);
+    if (!isAnswered) log?.keep(header.unique);
   }
 }
 

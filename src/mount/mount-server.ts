@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { describeError, Failure } from '../base/errors.ts';
 import { FileCache } from '../cache/file-cache.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
@@ -103,8 +102,6 @@ export class MountServer {
       this.#source = mount.source;
       const session = await this.#started.promise;
       kept?.save({ mountpoint: this.#mountpoint, source: this.#source, session });
-      // A new request lets the session end what a predecessor left that nobody knows (`RequestLog`).
-      if (kept?.predecessor !== undefined) statfs(this.#mountpoint).catch(() => {});
       await raiseReadahead(this.#mountpoint);
       return { mountpoint: this.#mountpoint, session };
     } catch (error) {
