@@ -13,7 +13,7 @@ import { requireFuse } from '../../src/mount/test-flist.ts';
 import { serverOf } from '../../src/mount/upgrade.ts';
 import { DirStore } from '../../src/store/dir.ts';
 
-const program = join(import.meta.dirname, '../../src/cli/rfs.ts');
+const rfs = join(import.meta.dirname, '../../rfs');
 const MB = 1e6;
 
 const directories = 2000;
@@ -50,7 +50,7 @@ beforeAll(async () => {
     large.set(`file${i}`, { size: content.length, refs });
   }
   await writeLarge(await ManifestWriter.create(join(root, 'large.fl')), large);
-});
+}, 60_000);
 
 afterAll(() => rm(root, { recursive: true, force: true }));
 
@@ -107,7 +107,7 @@ class Mount {
     });
     const log = join(place, 'log');
     const files = ['-m', join(root, manifest), '-c', join(place, 'cache'), '-l', log];
-    await run(process.execPath, [program, 'mount', '-d', ...files, ...options, path], { timeout: 50_000 });
+    await run(rfs, ['mount', '-d', ...files, ...options, path], { timeout: 50_000 });
     onTestFinished(async () => expect(notes(await readFile(log, 'utf8'))).toEqual([]));
     return new Mount(path, serverOf(Number((await findMount(path))!.source))!);
   }
@@ -134,12 +134,12 @@ class Mount {
 const notes = (log: string) =>
   log.split('\n').filter((line) => line !== '' && !/not passed through/.test(line));
 
-test('an inode with its name and its block takes less than 160 bytes, also when all have been listed', async () => {
+test('an inode with its name and its block takes less than 180 bytes, with what listing them all leaves behind', async () => {
   const [one, many] = [await Mount.of('one.fl'), await Mount.of('many.fl')];
   const lines = (await run('find', [many.path], { timeout: 50_000 })).stdout;
   const inodes = directories * (filesEach + 1);
   expect(String(lines).trimEnd().split('\n').length).toBe(inodes + 1);
-  expect((many.memory - one.memory) / inodes).toBeLessThan(160);
+  expect((many.memory - one.memory) / inodes).toBeLessThan(180);
 });
 
 test.each([
@@ -189,7 +189,8 @@ test(`${readers} readers of a cache that is too small get what was packed, from 
   };
   await readAll(0);
   const growth = await mount.growth(() => readAll(1));
-  expect(growth.memory).toBeLessThan(40 * MB);
+  expect(growth.memory).toBeLessThan(20 * MB);
+  expect(mount.memory).toBeLessThan(150 * MB);
   expect(growth.descriptors).toBeLessThan(100);
 });
 
@@ -216,5 +217,5 @@ test('a file of 20 GiB is read anywhere in little memory', async () => {
   await readAround(0);
   const growth = await mount.growth(() => readAround(999 * MB));
   expect(growth.memory).toBeLessThan(20 * MB);
-  expect(growth.descriptors).toBeLessThanOrEqual(0);
+  expect(growth.descriptors).toBeLessThan(5); // the file is looked at in the background
 });
