@@ -25,6 +25,13 @@ interface Thread {
 /** While a thread does one job, the next one waits with it. */
 const jobsPerThread = 2;
 /**
+ * Bytes that the process may have in use when threads have started, and what one takes. A million files take some 170 MB more while they are
+ * packed, and 400 MB are enough for all; where a tree or an earlier flist is in memory already, fewer threads are started.
+ */
+const mostMemory = 270e6;
+const memoryOfThread = 30e6;
+
+/**
  * Does jobs in as many threads as there are cores and memory for. This thread is one of them whenever it would wait, unless blocks come back to
  * it: then it has to be there for the store. Others are started when there is more than one job.
  */
@@ -84,7 +91,10 @@ export class JobPool {
   }
 
   #start(): void {
-    for (let i = 0; i < this.#mostThreads; i++) this.#threads.push(this.#newThread());
+    const room = Math.floor((mostMemory - process.memoryUsage.rss()) / memoryOfThread);
+    const count =
+      this.#threadCount === undefined ? Math.min(this.#mostThreads, Math.max(room, 1)) : this.#mostThreads;
+    for (let i = 0; i < count; i++) this.#threads.push(this.#newThread());
   }
 
   get #mostThreads(): number {
