@@ -7,8 +7,6 @@ import { type Reporter, silent, streamReporter } from '../base/progress.ts';
 export interface Verb {
   readonly summary: string;
   readonly load: () => Promise<VerbModule>;
-  /** Begins what takes longer than that. Called first of all, with the arguments of the command. */
-  readonly prepare?: (argv: readonly string[]) => void;
 }
 
 export interface VerbModule {
@@ -44,7 +42,6 @@ export async function runFace(face: Face, argv: readonly string[] = process.argv
   // A reader that stops early (`| head`) is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const asked = argv.find((argument) => !argument.startsWith('-'));
-  if (asked !== undefined) face.verbs[asked]?.prepare?.(argv);
   const program = withCommonOptions(
     new Command(face.name)
       .description(face.description)

@@ -1,21 +1,12 @@
+import './rfs/prepare-mount.ts'; // first
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keepHeapSmall } from '../base/small-heap.ts';
-import { isDaemon } from '../mount/daemon.ts';
-import { takesOver } from '../mount/keeper.ts';
-import { ServingThread } from '../mount/serving-thread.ts';
 import { runFace } from './face.ts';
 
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
   version: string;
 };
-
-/** The start of the thread that will serve takes longest; a process that only starts a daemon or tells something has none. */
-function prepareMount(argv: readonly string[]): void {
-  const servesNot = ['-d', '--daemon', '-h', '--help', '--forecast'];
-  if (isDaemon() || takesOver() || !argv.some((argument) => servesNot.includes(argument)))
-    ServingThread.prepare();
-}
 
 void runFace({
   name: 'rfs',
@@ -23,11 +14,7 @@ void runFace({
   version,
   onLoaded: keepHeapSmall,
   verbs: {
-    mount: {
-      summary: 'mount a flist read-only',
-      load: () => import('./rfs/mount.ts'),
-      prepare: prepareMount,
-    },
+    mount: { summary: 'mount a flist read-only', load: () => import('./rfs/mount.ts') },
     upgrade: { summary: 'let a new server take over a mount', load: () => import('./rfs/upgrade.ts') },
     doctor: {
       summary: 'what mounts can do on this machine, and how to get the rest',
