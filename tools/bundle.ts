@@ -73,7 +73,7 @@ export async function bundleRfs(directory: string): Promise<Bundle> {
 
 /** Modules of Node.js that take a millisecond or more to load (`node:crypto` 3 to 8), and are not used at every start. */
 const slowModules =
-  /(\bimport_node_\w+)=require\("node:(crypto|child_process|fs\/promises|https?|net|v8|vm|zlib)"\)/g;
+  /(\bimport_node_\w+)=require\("node:(crypto|child_process|fs\/promises|https?|net|v8|vm|worker_threads|zlib)"\)/g;
 
 const threadFile = (source: string) =>
   `${relative(sources, source).replace(/\.ts$/, '').replaceAll('/', '-')}.cjs`;
