@@ -48,18 +48,22 @@ function spawnDaemon(options: DaemonOptions, output: number | 'ignore'): Promise
     stdio: ['ignore', output, output, 'ipc'],
   });
   child.once('error', (cause) => reject(new Failure('failed', 'cannot start the daemon', { cause })));
+  let failure: Failure | undefined;
   child.once('exit', (code, signal) =>
-    reject(new Failure('failed', `the daemon ended with ${signal ?? `code ${code}`} before it was up`)),
+    reject(
+      failure ?? new Failure('failed', `the daemon ended with ${signal ?? `code ${code}`} before it was up`),
+    ),
   );
   child.send({ handover: options.handover }, () => {}); // one that could not start says so by its exit
   child.once('message', (outcome: Outcome) => {
     child.disconnect();
-    child.unref();
-    if (outcome.started) resolve(child.pid!);
-    else
-      reject(
-        new Failure(outcome.kind, outcome.message, outcome.hint === undefined ? {} : { hint: outcome.hint }),
-      );
+    if (outcome.started) {
+      child.unref();
+      resolve(child.pid!);
+      return;
+    }
+    const { kind, message, hint } = outcome; // told when the daemon has ended, and its log is whole
+    failure = new Failure(kind, message, hint === undefined ? {} : { hint });
   });
   return promise;
 }
