@@ -131,7 +131,7 @@ export function manifestOf({
 
 /**
  * Reads an `.fl` file whole and checks it: each row by itself, and that they fit together (`checkStructure`). 1,000,000 files
- * with a block each take some 130 MB.
+ * with a block each take some 120 MB.
  * @throws Failure `not-found`, `corrupt` for what is no manifest or a damaged one, `hostile` for names that leave the tree.
  */
 export async function readManifest(path: string): Promise<Manifest> {
