@@ -32,6 +32,8 @@ export class RequestLog {
   readonly #free: number[] = [];
   #slots = 1;
   #many = fewSlots;
+  /** What a dead server noted last, until the number of the first request after it is known. */
+  #lastBefore: bigint | undefined;
 
   /**
    * @param fd a file, open for reading and writing
@@ -65,7 +67,8 @@ export class RequestLog {
       this.keep(current.unique);
       left.set(current.unique, current.bytes);
     }
-    this.#endLost(current?.unique ?? 0n);
+    this.#lastBefore = current?.unique ?? 0n;
+    this.#endLost(this.#lastBefore, this.#lastBefore);
     return [...left].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, request]) => request);
   }
 
@@ -73,6 +76,8 @@ export class RequestLog {
   note(unique: bigint, bytes: Buffer): void {
     if ((unique & interruptBit) !== 0n) return;
     this.#write(bytes);
+    if (this.#lastBefore !== undefined) this.#endLost(this.#lastBefore, unique);
+    this.#lastBefore = undefined;
   }
 
   /** The request that was noted last is answered later. */
@@ -105,9 +110,9 @@ export class RequestLog {
    * A server that is killed while it reads a request leaves one of which nobody knows more than its number, about. What goes by a path, the
    * kernel asks once more by itself after ESTALE, and so it does with a page that was read ahead.
    */
-  #endLost(last: bigint): void {
-    const known = new Set(this.#kept.values());
-    for (let unique = last > disorder ? last - disorder : step; unique < last + disorder; unique += step)
+  #endLost(last: bigint, next: bigint): void {
+    const known = new Set([...this.#kept.values(), next]);
+    for (let unique = last > disorder ? last - disorder : step; unique < next + disorder; unique += step)
       if (!known.has(unique)) sendReply(this.#device, unique, constants.errno.ESTALE);
   }
 }

@@ -1,4 +1,4 @@
-/** Flists mounted where nothing is that a mount can do without; Linux 6.1 is in test/180-old-kernel.test.ts. */
+/** Flists mounted where nothing is that a mount can do without. */
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { makePlaces, packSource, requireFuse, sh } from './test-flist.ts';

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { describeError, Failure } from '../base/errors.ts';
 import { FileCache } from '../cache/file-cache.ts';
 import { initBlockCodec } from '../flist/block-codec.ts';
@@ -102,6 +103,9 @@ export class MountServer {
       this.#source = mount.source;
       const session = await this.#started.promise;
       kept?.save({ mountpoint: this.#mountpoint, source: this.#source, session });
+      // A request lets the log of requests end what nobody knows of.
+      if (kept?.predecessor !== undefined && !session.features.includes('resend'))
+        statfs(this.#mountpoint).catch(() => {});
       await raiseReadahead(this.#mountpoint);
       return { mountpoint: this.#mountpoint, session };
     } catch (error) {
