@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { FileCache } from '../src/cache/file-cache.ts';
 import type { PlainFile } from '../src/cache/plain-file.ts';
 import { shareCache } from '../src/cache/shared-cache.ts';
-import { blockKey, blockSize, initBlockCodec } from '../src/flist/block-codec.ts';
+import { blockKey, blockSize, initBlockCodec } from '../src/flist/block/block-codec.ts';
 import { type Bench, benchmark, inTurn, timed } from './benchmark.ts';
 import { markdownTable } from './section.ts';
 

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { loadBlake2b } from '../src/base/blake2b.ts';
 import { run } from '../src/base/exec.ts';
 import { forEachParallel } from '../src/base/parallel.ts';
-import { syncStores } from '../src/flist/sync-stores.ts';
+import { syncStores } from '../src/flist/move/sync-stores.ts';
 import { openStore } from '../src/store/open.ts';
 import { type Bench, benchmark, emptyFiles, inTurn, timed } from './benchmark.ts';
 import { readAndHash } from './read-and-hash.ts';

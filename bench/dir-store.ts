@@ -9,8 +9,8 @@ import { dirname } from 'node:path';
 import { writeAtomic } from '../src/base/files.ts';
 import { loadLibc } from '../src/base/libc.ts';
 import { forEachParallel } from '../src/base/parallel.ts';
-import { DirStore } from '../src/store/dir.ts';
-import { shardedPath } from '../src/store/dir-paths.ts';
+import { DirStore } from '../src/store/dir/dir.ts';
+import { shardedPath } from '../src/store/dir/dir-paths.ts';
 import { type Bench, benchmark, emptyFiles, inTurn, timed } from './benchmark.ts';
 import { markdownTable } from './section.ts';
 

@@ -10,7 +10,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { HttpPool, httpSend } from '../src/base/http.ts';
 import { openStore } from '../src/store/open.ts';
-import { startS3Stub } from '../src/store/s3-stub.fixture.ts';
+import { startS3Stub } from '../src/store/s3/s3-stub.fixture.ts';
 import { noiseBlock, type TestBlock } from '../src/store/test-blocks.ts';
 import { type Bench, benchmark } from './benchmark.ts';
 import { markdownTable, median } from './section.ts';

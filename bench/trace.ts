@@ -14,7 +14,7 @@ import { sha256 } from '../src/base/digest.ts';
 import { run } from '../src/base/exec.ts';
 import { findMount } from '../src/fuse/mount-table.ts';
 import { TripCounter } from '../src/mount/distant-store.fixture.ts';
-import { DirStore } from '../src/store/dir.ts';
+import { DirStore } from '../src/store/dir/dir.ts';
 import { type Bench, benchmark } from './benchmark.ts';
 import { markdownTable, median } from './section.ts';
 

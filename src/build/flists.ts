@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Reporter } from '../base/progress.ts';
 import { clampTimes, newestTime } from '../image/stamp.ts';
 import { type PublishedFlist, publishFlist } from '../publish/publish.ts';
-import { DirStore } from '../store/dir.ts';
+import { DirStore } from '../store/dir/dir.ts';
 import type { Route } from '../store/route.ts';
 import type { Store } from '../store/store.ts';
 import type { FlistKind, FlistsValue } from './flist-names.ts';

@@ -1,4 +1,4 @@
-import { blockKey, blockSize } from '../flist/block-codec.ts';
+import { blockKey, blockSize } from '../flist/block/block-codec.ts';
 import { digestSize } from './plain-file.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, read as readCallback, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { errnoOf } from '../base/errors.ts';
-import { blockKey, blockSize } from '../flist/block-codec.ts';
+import { blockKey, blockSize } from '../flist/block/block-codec.ts';
 import { type BlockMap, parseMap } from './block-map.ts';
 import { type CacheDirectory, openPlainly } from './cache-directory.ts';
 import { dropBlocks, quiet, readWhole, removeFile } from './cache-files.ts';

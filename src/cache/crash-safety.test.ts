@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { blockSize } from '../flist/block-codec.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
 import { parseMap } from './block-map.ts';
 import { blocksGiven, fileOf, gives, placeOf, putAll, seededFile } from './files.fixture.ts';
 import { emptyCache, threadWith } from './test-cache.ts';

@@ -13,7 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { blockSize } from '../flist/block-codec.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
 import { CacheDirectory } from './cache-directory.ts';
 import { type Eviction, evict } from './evict.ts';
 import { blocksGiven, fileOf, gives, placeOf, putAll, randomFile, type TestFile } from './files.fixture.ts';

@@ -21,7 +21,7 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../base/exec.ts';
-import { blockSize } from '../flist/block-codec.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
 import type { FileCache } from './file-cache.ts';
 import {
   blocksGiven,

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync } from 'node:fs';
-import { blockKey, blockSize } from '../flist/block-codec.ts';
+import { blockKey, blockSize } from '../flist/block/block-codec.ts';
 import { flagAt } from './block-map.ts';
 import { isTrusted } from './cache-directory.ts';
 import { CacheFiles, isFlagged, quiet, writeFully } from './cache-files.ts';

@@ -2,7 +2,7 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { sha256 } from '../base/digest.ts';
-import { blockKey, blockSize, initBlockCodec } from '../flist/block-codec.ts';
+import { blockKey, blockSize, initBlockCodec } from '../flist/block/block-codec.ts';
 import type { FileCache } from './file-cache.ts';
 import { fileName, type PlainFile } from './plain-file.ts';
 

@@ -1,4 +1,4 @@
-import { encodeBlock } from '../flist/block-codec.ts';
+import { encodeBlock } from '../flist/block/block-codec.ts';
 
 /**
  * What gives the id of a plain block by encoding it as it is stored; undefined where the encoder is not, as in the booted node.

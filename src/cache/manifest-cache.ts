@@ -1,5 +1,5 @@
-import { type BlockRef, blockSize } from '../flist/block-codec.ts';
-import type { ManifestColumns } from '../flist/manifest-columns.ts';
+import { type BlockRef, blockSize } from '../flist/block/block-codec.ts';
+import type { ManifestColumns } from '../flist/manifest/manifest-columns.ts';
 import { FileCache, type FileCacheOptions } from './file-cache.ts';
 import { PlainFiles } from './plain-file-at.ts';
 import type { SharedCache } from './shared-cache.ts';

@@ -1,4 +1,9 @@
-import { blockAt, blockCountAt, type ManifestColumns, plainSizeAt } from '../flist/manifest-columns.ts';
+import {
+  blockAt,
+  blockCountAt,
+  type ManifestColumns,
+  plainSizeAt,
+} from '../flist/manifest/manifest-columns.ts';
 import type { PlainFile } from './plain-file.ts';
 
 /** A file of a manifest as the cache knows it. */

@@ -1,4 +1,4 @@
-import { blockKey, blockSize } from '../flist/block-codec.ts';
+import { blockKey, blockSize } from '../flist/block/block-codec.ts';
 
 /** A block of a file as the cache knows it: its names, and the length of its plain bytes. */
 export interface PlainBlock {

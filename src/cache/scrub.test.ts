@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { dirname } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { blockSize, encodeBlock } from '../flist/block-codec.ts';
+import { blockSize, encodeBlock } from '../flist/block/block-codec.ts';
 import { CacheDirectory } from './cache-directory.ts';
 import { parseCacheSize } from './cache-size.ts';
 import {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { blockKey } from '../flist/block-codec.ts';
+import { blockKey } from '../flist/block/block-codec.ts';
 
 /** What a file was when it was looked at. Equal states mean: nobody has changed it in between. */
 export interface FileState {

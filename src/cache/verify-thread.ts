@@ -1,6 +1,6 @@
 /** A thread of `verifyCache`. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { initBlockCodec } from '../flist/block-codec.ts';
+import { initBlockCodec } from '../flist/block/block-codec.ts';
 import { CacheDirectory } from './cache-directory.ts';
 import { entriesOf } from './cache-walk.ts';
 import { checkEntry } from './check-entry.ts';

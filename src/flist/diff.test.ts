@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { blockSize } from './block-codec.ts';
+import { blockSize } from './block/block-codec.ts';
 import { blocksToFetch, diffEntries, diffSettings } from './diff.ts';
 import { dumpLines } from './dump.ts';
-import type { Inode } from './inode.ts';
-import { type ManifestRows, manifestOf } from './manifest.ts';
-import { manifestArbitrary, sampleManifest, sampleRows } from './test-manifest.ts';
+import type { Inode } from './manifest/inode.ts';
+import { type ManifestRows, manifestOf } from './manifest/manifest.ts';
+import { manifestArbitrary, sampleManifest, sampleRows } from './manifest/test-manifest.ts';
 
 const ref = (digit: string) => ({ id: digit.repeat(64), key: digit.repeat(64) });
 

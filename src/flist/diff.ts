@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EntryKind } from '../tree/tree.ts';
 import { firstPaths } from './dump.ts';
-import { type Inode, kindOfMode } from './inode.ts';
-import type { Manifest } from './manifest.ts';
-import { pathAt } from './manifest-columns.ts';
+import { type Inode, kindOfMode } from './manifest/inode.ts';
+import type { Manifest } from './manifest/manifest.ts';
+import { pathAt } from './manifest/manifest-columns.ts';
+import { prefetchRows } from './manifest/prefetch-list.ts';
 import { EqualBlocks, placedBlocks } from './placed-blocks.ts';
-import { prefetchRows } from './prefetch-list.ts';
 import { compareInWalk, type PlacedInode, walkManifest } from './walk.ts';
 
 /** What can differ between two entries of one path. `content` is the plain bytes, `blocks` only how they are stored. */

@@ -3,10 +3,10 @@ import type { Worker } from 'node:worker_threads';
 import { Failure } from '../base/errors.ts';
 import { receivedFailure, type SentFailure } from '../base/sent-failure.ts';
 import { startThread } from '../base/small-heap.ts';
-import { DirectReader } from '../store/direct-reader.ts';
-import { type BlockState, blockStates, checkBlock } from './block-check.ts';
-import { initBlockCodec } from './block-codec.ts';
-import { blockAt, type ManifestColumns } from './manifest-columns.ts';
+import { DirectReader } from '../store/dir/direct-reader.ts';
+import { type BlockState, blockStates, checkBlock } from './block/block-check.ts';
+import { initBlockCodec } from './block/block-codec.ts';
+import { blockAt, type ManifestColumns } from './manifest/manifest-columns.ts';
 import type { PlacedBlock } from './placed-blocks.ts';
 
 export const directoryCheckRole = 'directory-check';
@@ -118,7 +118,7 @@ class CheckThread {
   readonly #answers: PromiseWithResolvers<Uint8Array>[] = [];
 
   constructor(workerData: DirectoryCheckData) {
-    this.#worker = startThread(new URL('./block-check-worker.ts', import.meta.url), {
+    this.#worker = startThread(new URL('./block/block-check-worker.ts', import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 4 }, // little lives longer than a block
     });

@@ -7,8 +7,8 @@ import { decodeName } from '../base/names.ts';
 import { testDirectory } from '../store/test-directory.ts';
 import { dumpLines } from './dump.ts';
 import { writeDump } from './from-dump.ts';
-import { manifestOf, readManifest, writeManifest } from './manifest.ts';
-import { manifestArbitrary, manifestFile, sampleManifest, sampleRows } from './test-manifest.ts';
+import { manifestOf, readManifest, writeManifest } from './manifest/manifest.ts';
+import { manifestArbitrary, manifestFile, sampleManifest, sampleRows } from './manifest/test-manifest.ts';
 
 async function* linesOf(text: readonly string[]) {
   yield* text;

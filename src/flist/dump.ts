@@ -1,10 +1,10 @@
 import { compareBytes } from '../base/names.ts';
 import type { EntryKind } from '../tree/tree.ts';
 import { textLine } from './dump-fields.ts';
-import { type Inode, kindOfMode, makedev, splitDevice, usualSize } from './inode.ts';
-import type { Manifest } from './manifest.ts';
-import { pathAt } from './manifest-columns.ts';
-import { prefetchRows } from './prefetch-list.ts';
+import { type Inode, kindOfMode, makedev, splitDevice, usualSize } from './manifest/inode.ts';
+import type { Manifest } from './manifest/manifest.ts';
+import { pathAt } from './manifest/manifest-columns.ts';
+import { prefetchRows } from './manifest/prefetch-list.ts';
 import { walkManifest } from './walk.ts';
 
 /** The first line of a dump. */

@@ -1,11 +1,11 @@
 import { describeError, errnoOf, Failure } from '../base/errors.ts';
 import { parentOf } from '../tree/tree.ts';
-import type { BlockRef } from './block-codec.ts';
+import type { BlockRef } from './block/block-codec.ts';
 import { DumpFields } from './dump-fields.ts';
-import { type Inode, isKind, makedev, modeOf, usualSize } from './inode.ts';
-import type { Route } from './manifest.ts';
-import { ManifestWriter } from './manifest-writer.ts';
-import type { PrefetchRange } from './prefetch-list.ts';
+import { type Inode, isKind, makedev, modeOf, usualSize } from './manifest/inode.ts';
+import type { Route } from './manifest/manifest.ts';
+import { ManifestWriter } from './manifest/manifest-writer.ts';
+import type { PrefetchRange } from './manifest/prefetch-list.ts';
 
 /** What a manifest got. */
 export interface DumpCounts {

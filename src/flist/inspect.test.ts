@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatEntry, formatSummary, inspectEntries, inspectSummary } from './inspect.ts';
-import { manifestOf } from './manifest.ts';
-import { sampleManifest, sampleRows } from './test-manifest.ts';
+import { manifestOf } from './manifest/manifest.ts';
+import { sampleManifest, sampleRows } from './manifest/test-manifest.ts';
 import { treeLines } from './tree-view.ts';
 
 describe('inspecting', () => {

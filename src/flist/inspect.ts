@@ -1,8 +1,8 @@
 import { formatTable } from '../base/table.ts';
 import { formatBytes } from '../base/units.ts';
 import type { EntryKind } from '../tree/tree.ts';
-import { kindOfMode, splitDevice } from './inode.ts';
-import type { Manifest } from './manifest.ts';
+import { kindOfMode, splitDevice } from './manifest/inode.ts';
+import type { Manifest } from './manifest/manifest.ts';
 import { walkManifest } from './walk.ts';
 
 /** One entry of a manifest as `flist inspect` reports it. */

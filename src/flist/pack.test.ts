@@ -11,9 +11,9 @@ import { treeArbitrary } from '../tree/arbitrary.ts';
 import { bytesContent, type Content } from '../tree/content.ts';
 import { dumpTree } from '../tree/dump.ts';
 import { type Entry, Tree } from '../tree/tree.ts';
-import { blockSize } from './block-codec.ts';
-import { readManifest } from './manifest.ts';
-import { storeReader, treeOfManifest } from './manifest-tree.ts';
+import { blockSize } from './block/block-codec.ts';
+import { readManifest } from './manifest/manifest.ts';
+import { storeReader, treeOfManifest } from './manifest/manifest-tree.ts';
 import { packTree } from './pack.ts';
 
 const metadata = { mode: 0o644, uid: 0, gid: 0, mtime: 1_700_000_000 };

@@ -1,5 +1,5 @@
-import { blockSize } from './block-codec.ts';
-import { blockRefSize, type ManifestColumns } from './manifest-columns.ts';
+import { blockSize } from './block/block-codec.ts';
+import { blockRefSize, type ManifestColumns } from './manifest/manifest-columns.ts';
 
 /** A block at its place in a file. */
 export interface PlacedBlock {

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Failover } from '../store/failover.ts';
-import { FaultStore } from '../store/fault.ts';
-import { parseFaultRule } from '../store/fault-rules.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { testDirectory } from '../store/test-directory.ts';
+import { Failover } from '../store/wrappers/failover.ts';
+import { FaultStore } from '../store/wrappers/fault.ts';
+import { parseFaultRule } from '../store/wrappers/fault-rules.ts';
 import { bytesContent } from '../tree/content.ts';
 import { Tree } from '../tree/tree.ts';
-import { cloneBlocks } from './clone.ts';
-import { readManifest } from './manifest.ts';
-import { storeReader } from './manifest-tree.ts';
+import { readManifest } from './manifest/manifest.ts';
+import { storeReader } from './manifest/manifest-tree.ts';
+import { cloneBlocks } from './move/clone.ts';
+import { syncStores } from './move/sync-stores.ts';
 import { packTree } from './pack.ts';
-import { syncStores } from './sync-stores.ts';
 import { verifyBlocks } from './verify.ts';
 
 const contents = Array.from({ length: 20 }, (_, index) => Buffer.from(`content ${index}`));

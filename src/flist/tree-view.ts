@@ -1,6 +1,6 @@
-import { kindOfMode } from './inode.ts';
 import { printable } from './inspect.ts';
-import type { Manifest } from './manifest.ts';
+import { kindOfMode } from './manifest/inode.ts';
+import type { Manifest } from './manifest/manifest.ts';
 import { walkManifest } from './walk.ts';
 
 export interface TreeViewOptions {

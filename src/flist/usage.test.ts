@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
-import { blockSize } from './block-codec.ts';
-import type { Inode } from './inode.ts';
-import { manifestOf } from './manifest.ts';
-import { sampleRows } from './test-manifest.ts';
+import { blockSize } from './block/block-codec.ts';
+import type { Inode } from './manifest/inode.ts';
+import { manifestOf } from './manifest/manifest.ts';
+import { sampleRows } from './manifest/test-manifest.ts';
 import { measureStored, measureUsage, usageByDirectory } from './usage.ts';
 
 const root = sampleRows().inodes[0]!;

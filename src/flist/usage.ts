@@ -1,9 +1,9 @@
 import { Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
 import type { BlockId, Store } from '../store/store.ts';
-import { kindOfMode } from './inode.ts';
-import type { Manifest } from './manifest.ts';
-import { blockAt } from './manifest-columns.ts';
+import { kindOfMode } from './manifest/inode.ts';
+import type { Manifest } from './manifest/manifest.ts';
+import { blockAt } from './manifest/manifest-columns.ts';
 import { EqualBlocks, placedBlocks } from './placed-blocks.ts';
 import { walkManifest } from './walk.ts';
 

@@ -7,11 +7,11 @@ import { Failure } from '../base/errors.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
-import { type BlockRef, blockSize, encodeBlock } from './block-codec.ts';
-import type { Inode } from './inode.ts';
-import { type Manifest, manifestOf } from './manifest.ts';
+import { type BlockRef, blockSize, encodeBlock } from './block/block-codec.ts';
+import type { Inode } from './manifest/inode.ts';
+import { type Manifest, manifestOf } from './manifest/manifest.ts';
+import { sampleRows } from './manifest/test-manifest.ts';
 import { EqualBlocks, placedBlocks } from './placed-blocks.ts';
-import { sampleRows } from './test-manifest.ts';
 import { verifyBlocks } from './verify.ts';
 
 const root = sampleRows().inodes[0]!;

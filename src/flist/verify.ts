@@ -1,14 +1,14 @@
 import { describeError, Failure } from '../base/errors.ts';
 import { forEachParallel } from '../base/parallel.ts';
 import { blockThreads, threadsWorth } from '../base/threads.ts';
-import { getChecked } from '../store/failover.ts';
 import type { Store } from '../store/store.ts';
-import { type BlockState, blockStates } from './block-check.ts';
-import { BlockCheckers, type CheckRequest } from './block-checkers.ts';
-import type { BlockRef } from './block-codec.ts';
+import { getChecked } from '../store/wrappers/failover.ts';
+import { type BlockState, blockStates } from './block/block-check.ts';
+import { BlockCheckers, type CheckRequest } from './block/block-checkers.ts';
+import type { BlockRef } from './block/block-codec.ts';
 import { checkDirectory } from './directory-check.ts';
-import type { Manifest } from './manifest.ts';
-import { blockAt, rowOf } from './manifest-columns.ts';
+import type { Manifest } from './manifest/manifest.ts';
+import { blockAt, rowOf } from './manifest/manifest-columns.ts';
 import { blocksOfRow, EqualBlocks, type PlacedBlock, placedBlocks } from './placed-blocks.ts';
 import { walkManifest } from './walk.ts';
 

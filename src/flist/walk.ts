@@ -1,8 +1,8 @@
 import { compareBytes } from '../base/names.ts';
 import { walkRows } from '../tree/children.ts';
-import type { Inode } from './inode.ts';
-import type { Manifest } from './manifest.ts';
-import { inodeAt } from './manifest-columns.ts';
+import type { Inode } from './manifest/inode.ts';
+import type { Manifest } from './manifest/manifest.ts';
+import { inodeAt } from './manifest/manifest-columns.ts';
 
 /** An inode with its place in the tree. */
 export interface PlacedInode {

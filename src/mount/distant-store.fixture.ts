@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../store/store.ts';
-import { type Ask, type Call, Wrapper } from '../store/wrapper.ts';
+import { type Ask, type Call, Wrapper } from '../store/wrappers/wrapper.ts';
 
 /** Counts round trips: all, and the longest chain of those of which each began when the one before had ended. */
 export class TripCounter {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rmdir, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describeError, errnoOf, Failure } from '../base/errors.ts';
-import { manifestOf } from '../flist/manifest.ts';
+import { manifestOf } from '../flist/manifest/manifest.ts';
 import { checkBacking } from '../fuse/backing.ts';
 import { mountWay } from '../fuse/mount-point.ts';
 import { findMount } from '../fuse/mount-table.ts';

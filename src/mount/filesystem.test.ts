@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { expect, test } from 'vitest';
-import { blockSize } from '../flist/block-codec.ts';
-import { type Inode, manifestOf } from '../flist/manifest.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
+import { type Inode, manifestOf } from '../flist/manifest/manifest.ts';
 import { type DirectoryEntry, noEntry } from '../fuse/reply.ts';
 import { later } from '../fuse/session.ts';
 import { FlistFilesystem } from './filesystem.ts';

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { blockSize } from '../flist/block-codec.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
 import type { Errno } from '../fuse/protocol.ts';
 import { type Attributes, type DirectoryEntry, type Entry, noEntry, type Statfs } from '../fuse/reply.ts';
 import type { Filesystem, later } from '../fuse/session.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { blockSize } from '../flist/block-codec.ts';
-import { sampleManifest } from '../flist/test-manifest.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
+import { sampleManifest } from '../flist/manifest/test-manifest.ts';
 import { FlistXattrs } from './flist-xattrs.ts';
 
 const rows = { directory: 1, file: 2, link: 3, empty: 8 };

@@ -1,5 +1,5 @@
-import { kindOfMode } from '../flist/inode.ts';
-import { blockCountAt, type ManifestColumns } from '../flist/manifest-columns.ts';
+import { kindOfMode } from '../flist/manifest/inode.ts';
+import { blockCountAt, type ManifestColumns } from '../flist/manifest/manifest-columns.ts';
 
 export interface FlistXattrOptions {
   readonly columns: ManifestColumns;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { blockSize } from '../flist/block-codec.ts';
-import { manifestOf } from '../flist/manifest.ts';
-import { sampleRows } from '../flist/test-manifest.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
+import { manifestOf } from '../flist/manifest/manifest.ts';
+import { sampleRows } from '../flist/manifest/test-manifest.ts';
 import { forecast } from './forecast.ts';
 
 const ref = (digit: string) => ({ id: digit.repeat(64), key: digit.repeat(64) });

@@ -3,9 +3,9 @@ import { FileCache } from '../cache/file-cache.ts';
 import type { PlainFile } from '../cache/plain-file.ts';
 import { plainFileAt } from '../cache/plain-file-at.ts';
 import { shareCache } from '../cache/shared-cache.ts';
-import { isZeroBlock, type ManifestColumns } from '../flist/manifest-columns.ts';
+import { isZeroBlock, type ManifestColumns } from '../flist/manifest/manifest-columns.ts';
+import { prefetchBlocks } from '../flist/manifest/prefetch-list.ts';
 import { EqualBlocks, type PlacedBlock, placedBlock, placedBlocks } from '../flist/placed-blocks.ts';
-import { prefetchBlocks } from '../flist/prefetch-list.ts';
 
 /** What reading some files takes. Bytes are plain ones: what a store sends is compressed. */
 export interface Need {

@@ -2,8 +2,8 @@ import { constants } from 'node:os';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareBytes, decodeName, encodeName } from '../base/names.ts';
-import { blockSize } from '../flist/block-codec.ts';
-import { type Inode, manifestOf } from '../flist/manifest.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
+import { type Inode, manifestOf } from '../flist/manifest/manifest.ts';
 import { InodeTable } from './inode-table.ts';
 
 const { ENODATA, ENXIO } = constants.errno;

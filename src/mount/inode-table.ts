@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { decodeName, encodeName } from '../base/names.ts';
-import { type BlockRef, blockSize } from '../flist/block-codec.ts';
+import { type BlockRef, blockSize } from '../flist/block/block-codec.ts';
 import {
   blockAt,
   blockCountAt,
@@ -11,7 +11,7 @@ import {
   nameBytes,
   targetBytes,
   xattrsAt,
-} from '../flist/manifest-columns.ts';
+} from '../flist/manifest/manifest-columns.ts';
 import type { Errno } from '../fuse/protocol.ts';
 import type { Attributes } from '../fuse/reply.ts';
 

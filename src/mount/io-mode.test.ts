@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Inode, manifestOf } from '../flist/manifest.ts';
+import { type Inode, manifestOf } from '../flist/manifest/manifest.ts';
 import { chooseIoMode } from './io-mode.ts';
 
 const KiB = 1024;

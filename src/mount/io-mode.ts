@@ -1,4 +1,4 @@
-import type { ManifestColumns } from '../flist/manifest-columns.ts';
+import type { ManifestColumns } from '../flist/manifest/manifest-columns.ts';
 
 /** What may be asked for: `auto` chooses by the sizes of the files. */
 export const ioChoices = ['auto', 'no-open', 'passthrough', 'cached'] as const;

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { blockSize } from '../flist/block-codec.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
 import { packSource as packFrom } from '../flist/pack.ts';
 import { directorySource } from '../flist/pack-source.ts';
-import { DirStore } from '../store/dir.ts';
+import { DirStore } from '../store/dir/dir.ts';
 import { makePlaces, mountForTest, packSource, requireFuse, sh } from './test-flist.ts';
 
 beforeAll(requireFuse);

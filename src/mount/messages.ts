@@ -1,5 +1,5 @@
 import type { SharedCache } from '../cache/shared-cache.ts';
-import type { ManifestColumns } from '../flist/manifest-columns.ts';
+import type { ManifestColumns } from '../flist/manifest/manifest-columns.ts';
 import type { NegotiatedSession } from '../fuse/negotiate.ts';
 import type { SharedBlockMemory } from './fetch/block-memory.ts';
 import type { SharedFileStores } from './fetch/file-stores.ts';

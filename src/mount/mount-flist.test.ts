@@ -5,9 +5,9 @@ import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'n
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { run } from '../base/exec.ts';
-import { blockSize } from '../flist/block-codec.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
 import { findMount } from '../fuse/mount-table.ts';
-import { DirStore } from '../store/dir.ts';
+import { DirStore } from '../store/dir/dir.ts';
 import type { Store } from '../store/store.ts';
 import { makePlaces, mountForTest, type Places, packSource, requireFuse, sh } from './test-flist.ts';
 

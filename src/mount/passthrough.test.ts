@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { run } from '../base/exec.ts';
 import { findMount } from '../fuse/mount-table.ts';
+import { serverOf } from './life/upgrade.ts';
 import { makePlaces, mountForTest, type Places, packSource, requireFuse, sh } from './test-flist.ts';
-import { serverOf } from './upgrade.ts';
 
 beforeAll(requireFuse);
 

@@ -1,11 +1,11 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { readManifest } from '../flist/manifest.ts';
-import { writePrefetch } from '../flist/trace-prefetch.ts';
-import { DirStore } from '../store/dir.ts';
+import { readManifest } from '../flist/manifest/manifest.ts';
+import { writePrefetch } from '../flist/trace/trace-prefetch.ts';
+import { DirStore } from '../store/dir/dir.ts';
 import type { BlockId } from '../store/store.ts';
-import { Wrapper } from '../store/wrapper.ts';
+import { Wrapper } from '../store/wrappers/wrapper.ts';
 import { DistantStore } from './distant-store.fixture.ts';
 import type { MountFlistOptions } from './mount-flist.ts';
 import { makePlaces, mountForTest, type Places, packSource, requireFuse, sh } from './test-flist.ts';

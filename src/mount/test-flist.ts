@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { run } from '../base/exec.ts';
 import { packTree } from '../flist/pack.ts';
 import { openDevice } from '../fuse/device.ts';
-import { DirStore } from '../store/dir.ts';
+import { DirStore } from '../store/dir/dir.ts';
 import { testDirectory } from '../store/test-directory.ts';
 import { treeFromDirectory } from '../tree/from-directory.ts';
 import { type MountedFlist, type MountFlistOptions, mountFlist } from './mount-flist.ts';

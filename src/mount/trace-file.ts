@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { describeError, errnoOf, Failure } from '../base/errors.ts';
-import { type ManifestColumns, pathAt, plainSizeAt, rowOfBlock } from '../flist/manifest-columns.ts';
-import { type TraceTouch, traceLine } from '../flist/trace-lines.ts';
+import { type ManifestColumns, pathAt, plainSizeAt, rowOfBlock } from '../flist/manifest/manifest-columns.ts';
+import { type TraceTouch, traceLine } from '../flist/trace/trace-lines.ts';
 import type { TraceNotes } from './trace-notes.ts';
 
 export interface TraceFileOptions {

@@ -1,4 +1,4 @@
-import type { ManifestColumns } from '../flist/manifest-columns.ts';
+import type { ManifestColumns } from '../flist/manifest/manifest-columns.ts';
 
 /** What the threads of a mount share to note first touches in: each block has its place, so nothing ever overflows. */
 export interface TraceNotes {

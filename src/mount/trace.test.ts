@@ -2,9 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { run } from '../base/exec.ts';
-import { blockSize } from '../flist/block-codec.ts';
-import { readManifest } from '../flist/manifest.ts';
-import { writePrefetch } from '../flist/trace-prefetch.ts';
+import { blockSize } from '../flist/block/block-codec.ts';
+import { readManifest } from '../flist/manifest/manifest.ts';
+import { writePrefetch } from '../flist/trace/trace-prefetch.ts';
 import { makePlaces, mountForTest, packSource, requireFuse, sh } from './test-flist.ts';
 
 beforeAll(requireFuse);

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FileCache, HeldFile, OpenedWhole } from '../cache/file-cache.ts';
 import { PlainFiles } from '../cache/plain-file-at.ts';
-import type { ManifestColumns } from '../flist/manifest-columns.ts';
+import type { ManifestColumns } from '../flist/manifest/manifest-columns.ts';
 import type { WholeFiles } from './file-opener.ts';
 import { leastPassedThrough } from './io-mode.ts';
 

@@ -8,7 +8,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describeError } from '../base/errors.ts';
 import { collectGarbage, soonCollectGarbage } from '../base/garbage.ts';
 import { FileCache } from '../cache/file-cache.ts';
-import { initBlockHash } from '../flist/block-codec.ts';
+import { initBlockHash } from '../flist/block/block-codec.ts';
 import { sendReply } from '../fuse/device.ts';
 import type { OptionalFeature } from '../fuse/negotiate.ts';
 import { OpenFiles } from '../fuse/open-files.ts';

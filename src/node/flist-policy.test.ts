@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { type Inode, modeOf } from '../flist/inode.ts';
-import { type Manifest, manifestOf } from '../flist/manifest.ts';
+import { type Inode, modeOf } from '../flist/manifest/inode.ts';
+import { type Manifest, manifestOf } from '../flist/manifest/manifest.ts';
 import { filesBelow, refusalOfFirmware, refusalOfModules } from './flist-policy.ts';
 
 /** A manifest of empty files at these paths, and of the directories above them. */

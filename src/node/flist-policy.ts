@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { errnoOf } from '../base/errors.ts';
 import { compareBytes } from '../base/names.ts';
-import type { Manifest } from '../flist/manifest.ts';
+import type { Manifest } from '../flist/manifest/manifest.ts';
 
 /**
  * Why a flist must not lie over `/lib/modules/<release>`: it was packed for another kernel (its tag `kernel-release`), or

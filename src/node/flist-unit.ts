@@ -4,7 +4,7 @@ import { release, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { describeError, Failure } from '../base/errors.ts';
 import { readTextIfPresent } from '../base/files.ts';
-import { type Manifest, readManifest } from '../flist/manifest.ts';
+import { type Manifest, readManifest } from '../flist/manifest/manifest.ts';
 import { unmount } from '../fuse/mount-point.ts';
 import { findMount } from '../fuse/mount-table.ts';
 import { type MountedFlist, mountFlist } from '../mount/mount-flist.ts';

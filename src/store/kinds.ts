@@ -1,5 +1,5 @@
 import { Failure } from '../base/errors.ts';
-import { DirStore } from './dir.ts';
+import { DirStore } from './dir/dir.ts';
 import { unknownParameter } from './parameters.ts';
 import { redactedAddress } from './route.ts';
 import type { Store } from './store.ts';
@@ -24,7 +24,7 @@ export const storeKinds: Readonly<Record<string, StoreKind>> = {
   'zdb:': {
     form: 'zdb://HOST[:PORT]/NAMESPACE',
     remote: true,
-    open: async (url) => new (await import('./zdb.ts')).ZdbStore(url),
+    open: async (url) => new (await import('./zdb/zdb.ts')).ZdbStore(url),
   },
 };
 
@@ -34,7 +34,7 @@ async function openHttp(url: URL): Promise<Store> {
 }
 
 async function openS3(url: URL): Promise<Store> {
-  const { S3Store } = await import('./s3.ts');
+  const { S3Store } = await import('./s3/s3.ts');
   return new S3Store(url);
 }
 

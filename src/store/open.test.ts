@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DirStore } from './dir.ts';
-import { Meter } from './meter.ts';
+import { DirStore } from './dir/dir.ts';
 import { openRoutes, openStore } from './open.ts';
 import { parseRoute, redactedAddress, routeUrl } from './route.ts';
 import { blockOf } from './test-blocks.ts';
 import { testDirectory } from './test-directory.ts';
 import { serve } from './test-server.ts';
+import { Meter } from './wrappers/meter.ts';
 
 test.each([
   ['dir:///srv', { start: 0x00, end: 0xff, url: 'dir:///srv' }],

@@ -1,13 +1,13 @@
-import { Failover, type Replica } from './failover.ts';
-import { FaultStore } from './fault.ts';
 import { kindOf, openKind, type StoreKind } from './kinds.ts';
-import { LimitedStore } from './limit.ts';
-import { type Meter, MeteredStore } from './meter.ts';
 import { type StoreAddress, type StoreParameters, splitAddress } from './parameters.ts';
 import { parseRoute, parseStoreUrl, type Route } from './route.ts';
-import { SingleFlightStore } from './single-flight.ts';
 import type { Store } from './store.ts';
-import { TimeoutStore } from './timeout.ts';
+import { Failover, type Replica } from './wrappers/failover.ts';
+import { FaultStore } from './wrappers/fault.ts';
+import { LimitedStore } from './wrappers/limit.ts';
+import { type Meter, MeteredStore } from './wrappers/meter.ts';
+import { SingleFlightStore } from './wrappers/single-flight.ts';
+import { TimeoutStore } from './wrappers/timeout.ts';
 
 export interface OpenOptions {
   /** Counts what the stores are asked. */

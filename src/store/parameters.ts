@@ -1,7 +1,7 @@
 import { Failure } from '../base/errors.ts';
 import { closestName } from '../base/names.ts';
 import { parseBytes, parseDuration } from '../base/units.ts';
-import { type FaultRule, parseFaultRule } from './fault-rules.ts';
+import { type FaultRule, parseFaultRule } from './wrappers/fault-rules.ts';
 
 /** How a store is to be used, from the address that names it. What is not said there is up to the kind of store. */
 export interface StoreParameters {

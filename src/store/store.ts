@@ -1,4 +1,4 @@
-import type { DirectBlocks } from './direct-writer.ts';
+import type { DirectBlocks } from './dir/direct-writer.ts';
 import type { BlockUpkeep } from './upkeep.ts';
 
 /** The id of a block: BLAKE2b-256 of the stored bytes as 64 lower-case hex digits. */

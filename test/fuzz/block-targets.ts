@@ -1,10 +1,10 @@
 import { createCipheriv } from 'node:crypto';
 import { loadBlake2b } from '../../src/base/blake2b.ts';
 import { Failure } from '../../src/base/errors.ts';
-import { blockSize, decodeBlock, initBlockCodec } from '../../src/flist/block-codec.ts';
-import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from '../../src/flist/snappy.ts';
-import { RespReader } from '../../src/store/resp.ts';
-import { parseXml } from '../../src/store/xml.ts';
+import { blockSize, decodeBlock, initBlockCodec } from '../../src/flist/block/block-codec.ts';
+import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from '../../src/flist/block/snappy.ts';
+import { parseXml } from '../../src/store/s3/xml.ts';
+import { RespReader } from '../../src/store/zdb/resp.ts';
 import { piecesOf } from './pieces.ts';
 import type { Target } from './target.ts';
 

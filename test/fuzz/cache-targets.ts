@@ -3,7 +3,7 @@ import { parseMap } from '../../src/cache/block-map.ts';
 import { parseRecords } from '../../src/cache/journal.ts';
 import { parsePin } from '../../src/cache/pins.ts';
 import { parsePosition } from '../../src/cache/scrub.ts';
-import { initBlockCodec } from '../../src/flist/block-codec.ts';
+import { initBlockCodec } from '../../src/flist/block/block-codec.ts';
 import type { Target } from './target.ts';
 
 /** Under the name that it has now, so that what it says is taken. */

@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { createPrivateTable, privateTables, tables } from '../../src/flist/schema.ts';
+import { createPrivateTable, privateTables, tables } from '../../src/flist/manifest/schema.ts';
 import type { Random } from './random.ts';
 
 const values = [

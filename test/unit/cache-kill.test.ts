@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { forEachParallel } from '../../src/base/parallel.ts';
 import { blocksGiven, gives, placeOf, putAll } from '../../src/cache/files.fixture.ts';
 import { testDirectory, threadWith } from '../../src/cache/test-cache.ts';
-import { blockSize } from '../../src/flist/block-codec.ts';
+import { blockSize } from '../../src/flist/block/block-codec.ts';
 import { large, small } from './cache-writer.ts';
 import { root } from './markdown.ts';
 

@@ -8,7 +8,7 @@ import { Journal } from '../../src/cache/journal.ts';
 import { shareCache } from '../../src/cache/shared-cache.ts';
 import { atOnce } from '../../src/cache/turn.ts';
 import { verifyCache } from '../../src/cache/verify-cache.ts';
-import { blockSize } from '../../src/flist/block-codec.ts';
+import { blockSize } from '../../src/flist/block/block-codec.ts';
 import { Random } from '../fuzz/random.ts';
 
 const [directory, seed, rounds] = process.argv.slice(2) as [string, string, string];

@@ -11,7 +11,7 @@ import { flistNames } from '../../src/build/flist-names.ts';
 import { projectAt } from '../../src/build/project.ts';
 import { readRecipe, recipeSchema } from '../../src/build/recipe.ts';
 import { stages } from '../../src/build/stages.ts';
-import { sampleManifest } from '../../src/flist/test-manifest.ts';
+import { sampleManifest } from '../../src/flist/manifest/test-manifest.ts';
 import { parseRequestPath } from '../../src/hub/request-path.ts';
 import { initramfsName } from '../../src/image/initramfs.ts';
 import { FlistXattrs } from '../../src/mount/flist-xattrs.ts';
@@ -20,10 +20,10 @@ import { emptyStatistics, figuresOf } from '../../src/mount/stats/test-figures.t
 import { milestones } from '../../src/node/console.ts';
 import { paths } from '../../src/node/paths.ts';
 import { readUnitDirectory } from '../../src/node/unit-directory.ts';
-import { faultEffects, parseFaultRule } from '../../src/store/fault-rules.ts';
 import { storeKinds } from '../../src/store/kinds.ts';
 import { openStore } from '../../src/store/open.ts';
 import { parameterNames, splitAddress } from '../../src/store/parameters.ts';
+import { faultEffects, parseFaultRule } from '../../src/store/wrappers/fault-rules.ts';
 import { terminalSvg } from '../../tools/terminal-svg.ts';
 import { commonFlags, type Face, faces, flagsOf, type Leaf, leavesOf } from './commands.ts';
 import {

@@ -12,7 +12,7 @@ import { sha256 } from '../../src/base/digest.ts';
 import { run } from '../../src/base/exec.ts';
 import { forEachParallel } from '../../src/base/parallel.ts';
 import { formatTable } from '../../src/base/table.ts';
-import { readManifest } from '../../src/flist/manifest.ts';
+import { readManifest } from '../../src/flist/manifest/manifest.ts';
 import { isBlockId } from '../../src/store/store.ts';
 import { root as project } from './markdown.ts';
 

@@ -14,9 +14,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encodeTarHeader } from '../../src/archive/tar.ts';
 import { forEachParallel } from '../../src/base/parallel.ts';
 import { formatTable } from '../../src/base/table.ts';
-import { type BlockRef, encodeBlock, initBlockCodec } from '../../src/flist/block-codec.ts';
-import { ManifestWriter } from '../../src/flist/manifest-writer.ts';
-import { DirStore } from '../../src/store/dir.ts';
+import { type BlockRef, encodeBlock, initBlockCodec } from '../../src/flist/block/block-codec.ts';
+import { ManifestWriter } from '../../src/flist/manifest/manifest-writer.ts';
+import { DirStore } from '../../src/store/dir/dir.ts';
 import { root as project } from './markdown.ts';
 
 interface Case {

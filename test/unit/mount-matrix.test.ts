@@ -20,8 +20,8 @@ import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'v
 import { run } from '../../src/base/exec.ts';
 import { formatTable } from '../../src/base/table.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
+import { serverOf } from '../../src/mount/life/upgrade.ts';
 import { requireFuse } from '../../src/mount/test-flist.ts';
-import { serverOf } from '../../src/mount/upgrade.ts';
 import { isBlockId } from '../../src/store/store.ts';
 import { root as project } from './markdown.ts';
 

@@ -20,9 +20,9 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/base/exec.ts';
 import { type Libc, loadLibc } from '../../src/base/libc.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
-import { leaveSignal } from '../../src/mount/serve.ts';
+import { leaveSignal } from '../../src/mount/life/serve.ts';
+import { serverOf } from '../../src/mount/life/upgrade.ts';
 import { requireFuse } from '../../src/mount/test-flist.ts';
-import { serverOf } from '../../src/mount/upgrade.ts';
 import { testDirectory } from '../../src/store/test-directory.ts';
 import { RandomDirectory } from './random-directory.ts';
 

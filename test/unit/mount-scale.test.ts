@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/base/exec.ts';
-import { type BlockRef, blockSize, encodeBlock, initBlockCodec } from '../../src/flist/block-codec.ts';
-import { ManifestWriter } from '../../src/flist/manifest-writer.ts';
+import { type BlockRef, blockSize, encodeBlock, initBlockCodec } from '../../src/flist/block/block-codec.ts';
+import { ManifestWriter } from '../../src/flist/manifest/manifest-writer.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
+import { serverOf } from '../../src/mount/life/upgrade.ts';
 import { requireFuse } from '../../src/mount/test-flist.ts';
-import { serverOf } from '../../src/mount/upgrade.ts';
-import { DirStore } from '../../src/store/dir.ts';
+import { DirStore } from '../../src/store/dir/dir.ts';
 
 const rfs = join(import.meta.dirname, '../../rfs');
 const MB = 1e6;

@@ -9,10 +9,10 @@ import { archive, makeImage, member } from '../../src/flist/oci/image.fixture.ts
 import { stubRegistry, TestServer } from '../../src/flist/oci/registry-stub.fixture.ts';
 import { findMount } from '../../src/fuse/mount-table.ts';
 import { storeKinds } from '../../src/store/kinds.ts';
+import { serveS3 } from '../../src/store/s3/test-s3.ts';
 import { testDirectory } from '../../src/store/test-directory.ts';
-import { serveS3 } from '../../src/store/test-s3.ts';
 import { serve } from '../../src/store/test-server.ts';
-import { serveZdb } from '../../src/store/zdb-stub.fixture.ts';
+import { serveZdb } from '../../src/store/zdb/zdb-stub.fixture.ts';
 import { leavesOf } from './commands.ts';
 import { root as project } from './markdown.ts';
 

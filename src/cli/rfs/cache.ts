@@ -13,9 +13,9 @@ import { plainFileAt } from '../../cache/plain-file-at.ts';
 import { damageLine } from '../../cache/scrub.ts';
 import { atOnce } from '../../cache/turn.ts';
 import { type CacheFindings, verifyCache } from '../../cache/verify-cache.ts';
-import { initBlockCodec } from '../../flist/block-codec.ts';
-import { readManifest } from '../../flist/manifest.ts';
-import type { ManifestColumns } from '../../flist/manifest-columns.ts';
+import { initBlockCodec } from '../../flist/block/block-codec.ts';
+import { readManifest } from '../../flist/manifest/manifest.ts';
+import type { ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
 
 interface CacheOptions extends CommonOptions {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Failure } from '../../base/errors.ts';
-import { type ManifestSettings, readManifest, writeManifest } from '../../flist/manifest.ts';
+import { type ManifestSettings, readManifest, writeManifest } from '../../flist/manifest/manifest.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute, routeUrl } from '../../store/route.ts';
 import { printJson } from '../face.ts';

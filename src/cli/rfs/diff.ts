@@ -9,7 +9,7 @@ import {
   type SettingChange,
 } from '../../flist/diff.ts';
 import { printable } from '../../flist/inspect.ts';
-import { readManifest } from '../../flist/manifest.ts';
+import { readManifest } from '../../flist/manifest/manifest.ts';
 import { jsonWithList, printLines } from '../face.ts';
 
 /** As diff(1): 0 when they are equal, 1 when they differ, and 2 for trouble. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../base/exec.ts';
-import { readManifest } from '../../flist/manifest.ts';
-import { storeReader, treeOfManifest } from '../../flist/manifest-tree.ts';
+import { readManifest } from '../../flist/manifest/manifest.ts';
+import { storeReader, treeOfManifest } from '../../flist/manifest/manifest-tree.ts';
 import { startDockerRegistry } from '../../flist/oci/docker-registry.fixture.ts';
 import {
   archive,

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { formatTable } from '../../base/table.ts';
 import { formatBytes } from '../../base/units.ts';
 import { printable } from '../../flist/inspect.ts';
-import { type Manifest, readManifest } from '../../flist/manifest.ts';
+import { type Manifest, readManifest } from '../../flist/manifest/manifest.ts';
 import {
   type DirectoryUsage,
   type ManifestUsage,

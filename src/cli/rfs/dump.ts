@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { dumpLines } from '../../flist/dump.ts';
-import { readManifest } from '../../flist/manifest.ts';
+import { readManifest } from '../../flist/manifest/manifest.ts';
 import { printLines } from '../face.ts';
 
 export default function define(command: Command): void {

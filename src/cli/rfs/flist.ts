@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { formatBytes } from '../../base/units.ts';
 import { formatEntry, formatSummary, inspectEntries, inspectSummary } from '../../flist/inspect.ts';
-import { type Manifest, readManifest } from '../../flist/manifest.ts';
-import { type FoldCounts, type Keep, keeps } from '../../flist/trace-fold.ts';
-import { writePrefetch } from '../../flist/trace-prefetch.ts';
+import { type Manifest, readManifest } from '../../flist/manifest/manifest.ts';
+import { type FoldCounts, type Keep, keeps } from '../../flist/trace/trace-fold.ts';
+import { writePrefetch } from '../../flist/trace/trace-prefetch.ts';
 import { treeLines } from '../../flist/tree-view.ts';
 import { jsonWithList, printJson, printLines } from '../face.ts';
 

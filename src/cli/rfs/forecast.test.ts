@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { writePrefetch } from '../../flist/trace-prefetch.ts';
+import { writePrefetch } from '../../flist/trace/trace-prefetch.ts';
 import { makePlaces, mountForTest, packSource, requireFuse, sh } from '../../mount/test-flist.ts';
 import { rfs } from './test-rfs.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatBytes, parseDuration } from '../../base/units.ts';
-import { collectGarbage, type GarbageCounts } from '../../flist/collect-garbage.ts';
-import { markBlocks } from '../../flist/mark-blocks.ts';
+import { collectGarbage, type GarbageCounts } from '../../flist/move/collect-garbage.ts';
+import { markBlocks } from '../../flist/move/mark-blocks.ts';
 import { openStore } from '../../store/open.ts';
 import { type CommonOptions, printJson, reporterOf } from '../face.ts';
 import { stores } from './options.ts';

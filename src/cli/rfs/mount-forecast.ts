@@ -1,6 +1,6 @@
 import { formatBytes } from '../../base/units.ts';
-import { initBlockCodec } from '../../flist/block-codec.ts';
-import { readManifest } from '../../flist/manifest.ts';
+import { initBlockCodec } from '../../flist/block/block-codec.ts';
+import { readManifest } from '../../flist/manifest/manifest.ts';
 import { forecast, lookIntoCache, type Need } from '../../mount/forecast.ts';
 import { printJson } from '../face.ts';
 import type { MountOptions } from './mount.ts';

@@ -2,9 +2,9 @@ import { type Command, Option } from 'commander';
 import { Failure } from '../../base/errors.ts';
 import { parseBytes } from '../../base/units.ts';
 import { parseCacheSize } from '../../cache/cache-size.ts';
-import { handedOver, isDaemon, startDaemon } from '../../mount/daemon.ts';
 import { type IoChoice, ioChoices } from '../../mount/io-mode.ts';
-import { takesOver } from '../../mount/keeper.ts';
+import { handedOver, isDaemon, startDaemon } from '../../mount/life/daemon.ts';
+import { takesOver } from '../../mount/life/keeper.ts';
 import { ServingThread } from '../../mount/serving-thread.ts';
 import { stores } from './options.ts';
 

@@ -1,6 +1,6 @@
 /** Starts the thread that will serve a mount, before anything else is loaded: it takes as long to start as Node.js itself. */
-import { isDaemon } from '../../mount/daemon.ts';
-import { takesOver } from '../../mount/keeper.ts';
+import { isDaemon } from '../../mount/life/daemon.ts';
+import { takesOver } from '../../mount/life/keeper.ts';
 import { ServingThread } from '../../mount/serving-thread.ts';
 
 /** With these a process starts a daemon, or tells something. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatProgress } from '../../base/progress.ts';
 import { formatBytes } from '../../base/units.ts';
-import { type SyncSummary, syncStores } from '../../flist/sync-stores.ts';
+import { type SyncSummary, syncStores } from '../../flist/move/sync-stores.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';
 import { storeSpecs } from '../../store/spec-file.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { upgradeMount } from '../../mount/upgrade.ts';
+import { upgradeMount } from '../../mount/life/upgrade.ts';
 
 export default function define(command: Command): void {
   command

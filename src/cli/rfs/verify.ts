@@ -3,7 +3,7 @@ import { Failure } from '../../base/errors.ts';
 import { formatProgress } from '../../base/progress.ts';
 import { formatBytes } from '../../base/units.ts';
 import { printable } from '../../flist/inspect.ts';
-import { readManifest } from '../../flist/manifest.ts';
+import { readManifest } from '../../flist/manifest/manifest.ts';
 import { type DamagedFile, type Verification, type VerifyCounts, verifyBlocks } from '../../flist/verify.ts';
 import { openRoutes } from '../../store/open.ts';
 import { parseRoute } from '../../store/route.ts';

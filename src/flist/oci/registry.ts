@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeError, Failure } from '../../base/errors.ts';
 import { type HttpAnswer, type HttpOptions, HttpPool, httpSend } from '../../base/http.ts';
-import { type RetryOptions, withRetries } from '../../store/retry.ts';
+import { type RetryOptions, withRetries } from '../../store/wrappers/retry.ts';
 import { bytesContent, type Content } from '../../tree/content.ts';
 import type { RegistryLogin } from './credentials.ts';
 import { collect, type Digest, digestOf, isDigest, readVerified } from './digest.ts';

@@ -1,4 +1,4 @@
-import { shardsOf } from '../../store/direct-writer.ts';
+import { shardsOf } from '../../store/dir/direct-writer.ts';
 import type { Store } from '../../store/store.ts';
 import { claimBlock } from '../../store/upkeep.ts';
 import type { BlockTable } from './block-table.ts';

@@ -1,8 +1,8 @@
 import { encodeName } from '../../base/names.ts';
-import { blockSize } from '../block-codec.ts';
-import { type Inode, kindOfMode } from '../inode.ts';
-import { childNamed, type ManifestColumns } from '../manifest-columns.ts';
-import { type PrefetchRange, prefetchRows } from '../prefetch-list.ts';
+import { blockSize } from '../block/block-codec.ts';
+import { type Inode, kindOfMode } from '../manifest/inode.ts';
+import { childNamed, type ManifestColumns } from '../manifest/manifest-columns.ts';
+import { type PrefetchRange, prefetchRows } from '../manifest/prefetch-list.ts';
 
 /** What an earlier manifest has to fetch ahead, for the files whose paths are still there: the blocks that they still have. */
 export class CarriedPrefetch {

@@ -1,7 +1,7 @@
 import { Failure } from '../../base/errors.ts';
 import { encodeName } from '../../base/names.ts';
 import { type Entry, nameOf } from '../../tree/tree.ts';
-import { type Inode, isDeviceNumber, makedev, modeOf } from '../inode.ts';
+import { type Inode, isDeviceNumber, makedev, modeOf } from '../manifest/inode.ts';
 
 /** What every directory says of its size, so that equal trees give equal manifests whatever file system they lie on. */
 const directorySize = 4096;

@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { errnoOf } from '../../base/errors.ts';
 import { systemPath } from '../../base/names.ts';
-import { DirectWriter, type Shards } from '../../store/direct-writer.ts';
-import { blockSize } from '../block-codec.ts';
-import { BlockEncoder } from '../block-encoder.ts';
+import { DirectWriter, type Shards } from '../../store/dir/direct-writer.ts';
+import { blockSize } from '../block/block-codec.ts';
+import { BlockEncoder } from '../block/block-encoder.ts';
 import { BlockTable, type SharedBlocks } from './block-table.ts';
 import type { AddedBlock, FilePiece, JobResult, PackJob, Piece, PieceProblem } from './job.ts';
 

@@ -14,14 +14,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../base/exec.ts';
 import { decodeName } from '../../base/names.ts';
-import { DirStore } from '../../store/dir.ts';
+import { DirStore } from '../../store/dir/dir.ts';
 import { MemoryStore } from '../../store/memory.ts';
 import type { Store } from '../../store/store.ts';
 import { testDirectory } from '../../store/test-directory.ts';
 import { dumpTree } from '../../tree/dump.ts';
-import { blockSize } from '../block-codec.ts';
-import { readManifest, writeManifest } from '../manifest.ts';
-import { storeReader, treeOfManifest } from '../manifest-tree.ts';
+import { blockSize } from '../block/block-codec.ts';
+import { readManifest, writeManifest } from '../manifest/manifest.ts';
+import { storeReader, treeOfManifest } from '../manifest/manifest-tree.ts';
 import { packSource } from '../pack.ts';
 import { directorySource, type PackSource } from '../pack-source.ts';
 

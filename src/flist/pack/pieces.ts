@@ -1,5 +1,5 @@
 import { blocksOf, type Content } from '../../tree/content.ts';
-import { blockSize } from '../block-codec.ts';
+import { blockSize } from '../block/block-codec.ts';
 import type { BytesPiece, Piece } from './job.ts';
 
 /** The pieces of a content that threads read by themselves; undefined when only the main thread can. */

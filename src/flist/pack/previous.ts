@@ -3,9 +3,9 @@ import { encodeName } from '../../base/names.ts';
 import { forEachParallel } from '../../base/parallel.ts';
 import type { Store } from '../../store/store.ts';
 import type { FileEntry } from '../../tree/tree.ts';
-import { BlockIdSet } from '../block-id-set.ts';
-import { type Inode, kindOfMode } from '../inode.ts';
-import { type Manifest, readManifest } from '../manifest.ts';
+import { BlockIdSet } from '../block/block-id-set.ts';
+import { type Inode, kindOfMode } from '../manifest/inode.ts';
+import { type Manifest, readManifest } from '../manifest/manifest.ts';
 import {
   blockAt,
   blocksAt,
@@ -15,7 +15,7 @@ import {
   hasTarget,
   inodeAt,
   xattrsAt,
-} from '../manifest-columns.ts';
+} from '../manifest/manifest-columns.ts';
 import { notedSource, type SourceRoot } from './source-root.ts';
 
 /**

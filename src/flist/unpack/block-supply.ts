@@ -1,8 +1,8 @@
 import { Failure } from '../../base/errors.ts';
-import { DirectReader } from '../../store/direct-reader.ts';
+import { DirectReader } from '../../store/dir/direct-reader.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { covers } from '../../store/route.ts';
-import { type BlockRef, decodePlain, release } from '../block-codec.ts';
+import { type BlockRef, decodePlain, release } from '../block/block-codec.ts';
 
 /** Gives the plain bytes of the block at a place of the manifest, checked. What it gives may be overwritten by the next call. */
 export interface BlockSupply {

@@ -3,7 +3,7 @@ import { forEachParallel } from '../../base/parallel.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
 import { startThread } from '../../base/small-heap.ts';
 import type { LocalDirectory } from '../../store/local.ts';
-import { blockAt, isZeroBlock, pathAt, plainSizeAt } from '../manifest-columns.ts';
+import { blockAt, isZeroBlock, pathAt, plainSizeAt } from '../manifest/manifest-columns.ts';
 import { DirectorySupply } from './block-supply.ts';
 import { failureAt } from './failures.ts';
 import { type Job, type JobResult, JobRunner } from './job.ts';

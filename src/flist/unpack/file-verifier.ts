@@ -2,8 +2,8 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from '
 import { errnoOf } from '../../base/errors.ts';
 import { type Libc, loadLibc } from '../../base/libc.ts';
 import { chmodItself, type Place } from '../../tree/restore.ts';
-import { blockKey, blockSize } from '../block-codec.ts';
-import { blockAt, type ManifestColumns, pathAt, plainSizeAt } from '../manifest-columns.ts';
+import { blockKey, blockSize } from '../block/block-codec.ts';
+import { blockAt, type ManifestColumns, pathAt, plainSizeAt } from '../manifest/manifest-columns.ts';
 import { failureAt } from './failures.ts';
 import type { Piece } from './file-writer.ts';
 import { RowPlaces } from './row-places.ts';

@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
-import { blockSize } from '../block-codec.ts';
+import { blockSize } from '../block/block-codec.ts';
 import {
   blockAt,
   blockCountAt,
@@ -7,7 +7,7 @@ import {
   type ManifestColumns,
   pathAt,
   plainSizeAt,
-} from '../manifest-columns.ts';
+} from '../manifest/manifest-columns.ts';
 import type { BlockSupply } from './block-supply.ts';
 import { dataExtents } from './data-extents.ts';
 import { failureAt } from './failures.ts';

@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { errnoOf } from '../../base/errors.ts';
 import { walkRows } from '../../tree/children.ts';
-import { kindOfMode } from '../inode.ts';
-import { type ManifestColumns, targetBytes } from '../manifest-columns.ts';
+import { kindOfMode } from '../manifest/inode.ts';
+import { type ManifestColumns, targetBytes } from '../manifest/manifest-columns.ts';
 import { RowPlaces } from './row-places.ts';
 import { isWholeFile } from './unfinished-files.ts';
 

@@ -1,6 +1,6 @@
 import type { Loss } from '../../tree/restore.ts';
-import { initBlockCodec } from '../block-codec.ts';
-import { blockCountAt } from '../manifest-columns.ts';
+import { initBlockCodec } from '../block/block-codec.ts';
+import { blockCountAt } from '../manifest/manifest-columns.ts';
 import type { BlockSupply } from './block-supply.ts';
 import { FileVerifier } from './file-verifier.ts';
 import { FileWriter, type Piece } from './file-writer.ts';

@@ -1,5 +1,5 @@
 import type { Store } from '../../store/store.ts';
-import { type BlockRef, decodeBlock } from '../block-codec.ts';
+import { type BlockRef, decodeBlock } from '../block/block-codec.ts';
 import type { BlockSupply } from './block-supply.ts';
 
 /** Keeps plain blocks on this machine; `ManifestCache` is one. A place is that of the block among all of the manifest. */

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { decodeName } from '../../base/names.ts';
 import { descriptorPath, O_PATH, type Place, placeBelow } from '../../tree/restore.ts';
-import { type ManifestColumns, nameBytes } from '../manifest-columns.ts';
+import { type ManifestColumns, nameBytes } from '../manifest/manifest-columns.ts';
 
 /** Open directories, at most; and how many of the missing ones on the way to one are kept. */
 const mostOpen = 64;

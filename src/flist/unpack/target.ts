@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readdirSync, rmSync, unlinkSync, writeF
 import { errnoOf, Failure } from '../../base/errors.ts';
 import { makeDirectory } from '../../base/files.ts';
 import { descriptorPath } from '../../tree/restore.ts';
-import { type ManifestColumns, nameBytes } from '../manifest-columns.ts';
+import { type ManifestColumns, nameBytes } from '../manifest/manifest-columns.ts';
 import { failureAt } from './failures.ts';
 import { holdsAll } from './holds-all.ts';
 

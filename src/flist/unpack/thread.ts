@@ -6,7 +6,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Failure } from '../../base/errors.ts';
 import { type SentFailure, sentFailure } from '../../base/sent-failure.ts';
 import type { LocalDirectory } from '../../store/local.ts';
-import { type BlockRef, decodeBlock } from '../block-codec.ts';
+import { type BlockRef, decodeBlock } from '../block/block-codec.ts';
 import { type BlockSupply, DirectorySupply } from './block-supply.ts';
 import { type Job, type JobResult, JobRunner } from './job.ts';
 import type { BroughtBlock } from './remote-blocks.ts';

@@ -1,7 +1,7 @@
 import { type BigIntStats, closeSync, constants, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs';
 import { errnoOf } from '../../base/errors.ts';
 import { type Loss, type Place, Restorer } from '../../tree/restore.ts';
-import { type ManifestColumns, metadataAt, pathAt } from '../manifest-columns.ts';
+import { type ManifestColumns, metadataAt, pathAt } from '../manifest/manifest-columns.ts';
 import { failureAt } from './failures.ts';
 import { RowPlaces } from './row-places.ts';
 

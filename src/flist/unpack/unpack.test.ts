@@ -18,15 +18,15 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { DirStore } from '../../store/dir.ts';
+import { DirStore } from '../../store/dir/dir.ts';
 import { testDirectory } from '../../store/test-directory.ts';
 import { dumpTree } from '../../tree/dump.ts';
 import { treeFromDirectory } from '../../tree/from-directory.ts';
-import { blockSize } from '../block-codec.ts';
-import { type Inode, type Manifest, manifestOf, readManifest } from '../manifest.ts';
-import { storeReader, treeOfManifest } from '../manifest-tree.ts';
+import { blockSize } from '../block/block-codec.ts';
+import { type Inode, type Manifest, manifestOf, readManifest } from '../manifest/manifest.ts';
+import { storeReader, treeOfManifest } from '../manifest/manifest-tree.ts';
+import { rowsOf } from '../manifest/test-manifest.ts';
 import { packTree } from '../pack.ts';
-import { rowsOf } from '../test-manifest.ts';
 import { type PlainCache, RemoteBlocks } from './remote-blocks.ts';
 import { type UnpackOptions, unpackManifest } from './unpack.ts';
 

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { Failure } from '../../base/errors.ts';
-import { blockAt, type ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockAt, type ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import type { Errno } from '../../fuse/protocol.ts';
 import type { ThreadCounter } from '../statistics.ts';
 import type { Slot } from './block-memory.ts';

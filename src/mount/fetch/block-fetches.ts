@@ -1,5 +1,5 @@
-import { decodeBlock, release } from '../../flist/block-codec.ts';
-import { blockAt, type ManifestColumns } from '../../flist/manifest-columns.ts';
+import { decodeBlock, release } from '../../flist/block/block-codec.ts';
+import { blockAt, type ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import type { ThreadCounter } from '../statistics.ts';
 import type { BlockDelivery } from './block-delivery.ts';
 import type { BlockKeeper } from './block-keeper.ts';

@@ -1,8 +1,8 @@
 import { FileCache } from '../../cache/file-cache.ts';
 import { PlainFiles } from '../../cache/plain-file-at.ts';
 import type { SharedCache } from '../../cache/shared-cache.ts';
-import { blockSize } from '../../flist/block-codec.ts';
-import type { ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockSize } from '../../flist/block/block-codec.ts';
+import type { ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import type { FileBlock } from './block-ranges.ts';
 
 /** The cache as one thread of a mount sees it: by the blocks of the manifest's files. All calls wait for the disk only. */

@@ -1,4 +1,4 @@
-import { type ManifestColumns, sameBlockAt } from '../../flist/manifest-columns.ts';
+import { type ManifestColumns, sameBlockAt } from '../../flist/manifest/manifest-columns.ts';
 
 /** Slots of one size. Small files are many, so they get many small slots. */
 const slotClasses = [

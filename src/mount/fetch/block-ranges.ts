@@ -1,5 +1,5 @@
-import { blockSize } from '../../flist/block-codec.ts';
-import { type ManifestColumns, plainSizeAt } from '../../flist/manifest-columns.ts';
+import { blockSize } from '../../flist/block/block-codec.ts';
+import { type ManifestColumns, plainSizeAt } from '../../flist/manifest/manifest-columns.ts';
 
 /** One block of one file. */
 export interface FileBlock {

@@ -1,4 +1,4 @@
-import type { ManifestColumns } from '../../flist/manifest-columns.ts';
+import type { ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import type { ThreadCounter } from '../statistics.ts';
 import { BlockMemory, BlockMemoryOwner, type SharedBlockMemory, type Slot } from './block-memory.ts';
 import type { WantedBlock, WantedBlocks } from './wanted-blocks.ts';

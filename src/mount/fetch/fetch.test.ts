@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readManifest } from '../../flist/manifest.ts';
+import { readManifest } from '../../flist/manifest/manifest.ts';
 import { openRoutes, openStore } from '../../store/open.ts';
 import { forecast, lookIntoCache } from '../forecast.ts';
 import { mountForTest, type Places, packSource, requireFuse, sh } from '../test-flist.ts';

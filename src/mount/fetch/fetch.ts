@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { type SharedCache, shareCache } from '../../cache/shared-cache.ts';
-import type { ManifestColumns } from '../../flist/manifest-columns.ts';
+import type { ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import { sendReply } from '../../fuse/device.ts';
-import { Failover } from '../../store/failover.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import type { Store } from '../../store/store.ts';
+import { Failover } from '../../store/wrappers/failover.ts';
 import { Statistics } from '../statistics.ts';
 import { BlockKeeper } from './block-keeper.ts';
 import { BlockMemory, type SharedBlockMemory } from './block-memory.ts';

@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import { blockSize } from '../../flist/block-codec.ts';
-import { manifestOf } from '../../flist/manifest.ts';
+import { blockSize } from '../../flist/block/block-codec.ts';
+import { manifestOf } from '../../flist/manifest/manifest.ts';
 import { later } from '../../fuse/session.ts';
 import { Statistics } from '../statistics.ts';
 import type { BlockKeeper } from './block-keeper.ts';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
-import { blockSize } from '../../flist/block-codec.ts';
-import { isZeroBlock, type ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockSize } from '../../flist/block/block-codec.ts';
+import { isZeroBlock, type ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import { type Errno, largestRead } from '../../fuse/protocol.ts';
 import { later } from '../../fuse/session.ts';
 import type { ThreadCounter } from '../statistics.ts';

@@ -1,5 +1,5 @@
 import { systemClock } from '../../base/clock.ts';
-import type { ManifestColumns } from '../../flist/manifest-columns.ts';
+import type { ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import { type FileBlock, fileBlockAt, fileBlockOfPlace } from './block-ranges.ts';
 
 /** Blocks that are remembered for later. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { blockSize } from '../../flist/block-codec.ts';
-import { manifestOf } from '../../flist/manifest.ts';
-import type { ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockSize } from '../../flist/block/block-codec.ts';
+import { manifestOf } from '../../flist/manifest/manifest.ts';
+import type { ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import { Readahead } from './readahead.ts';
 
 /** Files with so many whole blocks each, in rows from 1 on; no two blocks are equal. */

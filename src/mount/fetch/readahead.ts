@@ -1,4 +1,4 @@
-import { isZeroBlock, type ManifestColumns } from '../../flist/manifest-columns.ts';
+import { isZeroBlock, type ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import { type FileBlock, fileBlockAt } from './block-ranges.ts';
 
 /**

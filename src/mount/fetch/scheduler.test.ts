@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Failure } from '../../base/errors.ts';
 import { shareCache } from '../../cache/shared-cache.ts';
-import { blockSize, initBlockCodec } from '../../flist/block-codec.ts';
+import { blockSize, initBlockCodec } from '../../flist/block/block-codec.ts';
 import type { Errno } from '../../fuse/protocol.ts';
 import type { Store } from '../../store/store.ts';
 import { testDirectory } from '../../store/test-directory.ts';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
-import { blockSize } from '../../flist/block-codec.ts';
-import { blockAt, isZeroBlock, type ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockSize } from '../../flist/block/block-codec.ts';
+import { blockAt, isZeroBlock, type ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import { BlockDelivery } from './block-delivery.ts';
 import { BlockFetches, type BlockFetchesOptions } from './block-fetches.ts';

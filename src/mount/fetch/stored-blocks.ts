@@ -1,7 +1,7 @@
 import { orAborted } from '../../base/abort.ts';
 import { describeError, Failure } from '../../base/errors.ts';
-import { type Check, getChecked } from '../../store/failover.ts';
 import type { BlockId, Store } from '../../store/store.ts';
+import { type Check, getChecked } from '../../store/wrappers/failover.ts';
 
 export interface StoredBlocksOptions {
   readonly store: Store;

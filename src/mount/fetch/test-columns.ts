@@ -1,7 +1,7 @@
 /** For tests of fetching: files of a few blocks, as columns. */
-import { blockSize, encodeBlock } from '../../flist/block-codec.ts';
-import { manifestOf } from '../../flist/manifest.ts';
-import type { ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockSize, encodeBlock } from '../../flist/block/block-codec.ts';
+import { manifestOf } from '../../flist/manifest/manifest.ts';
+import type { ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import { MemoryStore } from '../../store/memory.ts';
 
 export interface TestFiles {

@@ -1,6 +1,6 @@
 import type { Failure } from '../../base/errors.ts';
 import { receivedFailure } from '../../base/sent-failure.ts';
-import { blockRefSize, type ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockRefSize, type ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import type { LocalDirectory } from '../../store/local.ts';
 import type { BlockDelivery } from './block-delivery.ts';
 import type { BlockRoom } from './block-room.ts';

@@ -1,4 +1,4 @@
-import { blockRefSize, type ManifestColumns } from '../../flist/manifest-columns.ts';
+import { blockRefSize, type ManifestColumns } from '../../flist/manifest/manifest-columns.ts';
 import type { Slot } from './block-memory.ts';
 import { BlockQueue } from './block-queue.ts';
 import type { FileBlock } from './block-ranges.ts';
