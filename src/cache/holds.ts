@@ -99,13 +99,14 @@ function readHeld(path: string, held: NameTable): void {
   }
 }
 
-/** What tells a process from all that had its number before; undefined when there is none of that number. */
+/** What tells a process from all that had its number before; undefined when there is none of that number, or its parent has only to take note of its end. */
 function processName(pid: number): string | undefined {
   return quiet(() => {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8);
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The 22nd field (proc(5)); the second may hold any character, and ends with the last parenthesis.
-    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return `${pid}-${started}-${boot}`;
+    // From the third field on (proc(5)); the second may hold any character, and ends with the last parenthesis.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, started] = [fields[0], fields[19]];
+    return state === 'Z' ? undefined : `${pid}-${started}-${boot}`;
   });
 }

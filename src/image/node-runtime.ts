@@ -41,7 +41,7 @@ export async function bundleForNode(entry: string): Promise<Uint8Array> {
     target: 'node24',
     format: 'esm',
     outfile: 'node.mjs',
-    external: ['sodium-native', 'snappy', 'koffi', './s3.ts', './zdb.ts'],
+    external: ['sodium-native', 'snappy', 'koffi', './s3/s3.ts', './zdb/zdb.ts'],
     // CommonJS packages inside an ES module ask for `require`.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",

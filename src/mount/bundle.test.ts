@@ -18,7 +18,7 @@ const entry = `
   if (!isMainThread) await import(${room('worker.ts')});
   else {
     const { mountFlist } = await import(${room('mount-flist.ts')});
-    const { serveUntilUnmounted } = await import(${room('serve.ts')});
+    const { serveUntilUnmounted } = await import(${room('life/serve.ts')});
     const [manifest, mountpoint, cache] = process.argv.slice(2);
     const mounted = await mountFlist({ manifest, mountpoint, cache, worker: new URL(import.meta.url) });
     process.send('mounted');
