@@ -1,4 +1,5 @@
 import { encodeBlock } from '../flist/block/block-codec.ts';
+import { loadSnappy } from '../flist/block/snappy-addon.ts';
 
 /**
  * What gives the id of a plain block by encoding it as it is stored; undefined where the encoder is not, as in the booted node.
@@ -6,7 +7,7 @@ import { encodeBlock } from '../flist/block/block-codec.ts';
  */
 export async function idEncoder(): Promise<((plain: Uint8Array) => Promise<string>) | undefined> {
   try {
-    await import('snappy');
+    await loadSnappy();
   } catch {
     return undefined;
   }

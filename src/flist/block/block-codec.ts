@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import { type Blake2b256, loadBlake2b } from '../../base/blake2b.ts';
 import { Failure } from '../../base/errors.ts';
 import { nativeSnappyDecode, type SnappyDecode, snappyDecode } from './snappy.ts';
+import { loadSnappy } from './snappy-addon.ts';
 
 /** Plain bytes of every block of a file but its last one. The format fixes it; no file says it. */
 export const blockSize = 524288;
@@ -60,7 +61,7 @@ export async function encodeBlock(
   await initBlockCodec();
   const usedKey = key ?? hash(plain);
   // Loaded here and not above: only who writes blocks needs the native addon.
-  const { compress } = await import('snappy');
+  const { compress } = await loadSnappy();
   const compressed = await compress(plain);
   const keyBytes = Buffer.from(usedKey, 'hex');
   const encryption = createCipheriv(cipher, keyBytes, keyBytes.subarray(0, nonceSize));

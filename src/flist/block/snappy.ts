@@ -1,4 +1,5 @@
 import { Failure } from '../../base/errors.ts';
+import { loadSnappy } from './snappy-addon.ts';
 
 /** The two low bits of an element's first byte. */
 const literal = 0;
@@ -15,7 +16,7 @@ export type SnappyDecode = (input: Uint8Array, limit: number) => Uint8Array;
 /** The decoder of npm `snappy`, 3 to 4 times as fast as ours; undefined where the addon is not there. */
 export async function nativeSnappyDecode(): Promise<SnappyDecode | undefined> {
   try {
-    const { uncompressSync } = await import('snappy');
+    const { uncompressSync } = await loadSnappy();
     return (input, limit) => {
       checkAnnounced(plainSize(input).size, limit);
       try {
